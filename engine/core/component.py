@@ -1,0 +1,95 @@
+"""What a building block is, and what the house gives it.
+
+A component is a plain class. The typed, keyword-only parameters of its constructor *are* its schema: the container, the
+validation, the web form and the catalog read them. Constructors only remember; `load` acquires; `unload` releases and
+may run twice. A subclass of `Component` gets `name` and `runtime` from the container before `load`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from engine.core.clock import Clock
+    from engine.core.scheduler import Scheduler
+    from engine.core.service import Restore
+    from engine.venues.hub import MarketHub
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """For whom this runtime trades. The same fields stand on every log line and event."""
+
+    deployment_id: int = 0
+    client: str = "local"
+    mandate: str = "local"
+    venue: str = ""
+    symbol: str = ""
+    token: int = 0
+    """Fencing token of the holder; a higher one has replaced every lower one."""
+
+
+class Permit(Protocol):
+    """Permission to act on a venue, checked before every send. A lease in production, always valid from a file."""
+
+    def valid(self) -> bool: ...
+
+
+class AlwaysPermitted:
+    def valid(self) -> bool:
+        return True
+
+
+class Runtime:
+    """What the house gives to the components of one service.
+
+    record(event)      hands an event of `engine.metrics.events` to every sink of the file; never blocks, never raises
+    spawn(coro, name)  starts a task the container owns: it is cancelled at unload, and its failure faults the service
+    restore            what a previous holder left, None on a first start
+    outlets            ports the host opens to the outside by name ("postgres", "live"); empty when a file runs alone
+    manual_halt()      why a person's durable kill switch forbids trading, or an empty string
+    """
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        clock: Clock,
+        scheduler: Scheduler,
+        hub: MarketHub,
+        permit: Permit,
+        record: Callable[[msgspec.Struct], None],
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        restore: Restore | None = None,
+        outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
+        manual_halt: Callable[[], str] = lambda: "",
+    ) -> None:
+        self.identity = identity
+        self.clock = clock
+        self.scheduler = scheduler
+        self.hub = hub
+        self.permit = permit
+        self.record = record
+        self.spawn = spawn
+        self.restore = restore
+        self.outlets = outlets or {}
+        self.manual_halt = manual_halt
+
+
+class Component:
+    """Convenience base: `name` and `runtime` are set by the container before `load`."""
+
+    name: str = ""
+    runtime: Runtime
+
+    async def load(self) -> None:
+        """Acquire. Every component this one was given is already loaded."""
+
+    async def begin(self) -> None:
+        """Start moving: called once, in load order, after every component is loaded. A replay starts its clock here."""
+
+    async def unload(self) -> None:
+        """Release. Runs in reverse order, also after a failed load, and may run twice."""

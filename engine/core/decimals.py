@@ -1,0 +1,12 @@
+"""Our own decimal context. The global one is never trusted: ccxt, among others, changes it."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+
+MONEY = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+"""28 significant digits. Set it on the running thread with `decimal.setcontext(MONEY.copy())` at every entry point."""
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+BPS = Decimal(10_000)

@@ -1,0 +1,54 @@
+"""What a host may ask of a running service, whatever it does inside."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from engine.core.states import StateMachine
+from engine.market.types import OrderReport
+
+
+@runtime_checkable
+class Service(Protocol):
+    """A service starts PAUSED, quotes only while ACTIVE, and never leaves HALTED by itself (Q9).
+
+    start, pause, halt and reset are safe to repeat and return when the state has settled; `reason` is shown to people.
+    """
+
+    machine: StateMachine
+
+    async def start(self, reason: str) -> None:
+        """Reconcile with the venue, then quote. Orders carrying an older token are cancelled before the first quote."""
+        ...
+
+    async def pause(self, reason: str) -> None:
+        """Cancel resting quotes, keep the inventory."""
+        ...
+
+    async def halt(self, reason: str) -> None:
+        """Kill: cancel everything, prove at the venue that nothing rests, stay HALTED."""
+        ...
+
+    async def reset(self, reason: str) -> None:
+        """HALTED or FAULTED back to PAUSED. Only a person asks for this."""
+        ...
+
+
+class Restore(msgspec.Struct, frozen=True, kw_only=True):
+    """What the record says a previous holder left. On paper the record *is* the venue's memory.
+
+    Session totals come from the last recorded fill; zero on a first start. `orders` are those not known to be final.
+    """
+
+    position_base: Decimal = Decimal(0)
+    average_cost: Decimal = Decimal(0)
+    realised_total_quote: Decimal = Decimal(0)
+    fees_total_quote: Decimal = Decimal(0)
+    volume_total_quote: Decimal = Decimal(0)
+    fills_total: int = 0
+    balances: dict[str, Decimal] = {}
+    """Totals by asset, paper venues only."""
+    orders: tuple[OrderReport, ...] = ()

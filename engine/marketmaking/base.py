@@ -1,0 +1,60 @@
+"""The four seams of quoting: strategies decide, modifiers adjust, risk disposes, executors act."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from engine.market.types import Instrument, NoPrice, Price, QuoteSet
+from engine.venues.base import MarketFeed
+
+
+@runtime_checkable
+class PriceProvider(Protocol):
+    def price(self) -> Price | NoPrice:
+        """The reference price now, or why there is none. Never raises for a market that is not ready."""
+        ...
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the account holds, as far as quoting cares."""
+
+    position_base: Decimal
+    """Base bought minus base sold since the session began."""
+    base_free: Decimal
+    base_total: Decimal
+    quote_free: Decimal
+    quote_total: Decimal
+
+
+class QuoteContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a strategy or a modifier may look at. Built once a tick and recorded with it."""
+
+    ts_ns: int
+    instrument: Instrument
+    feed: MarketFeed
+    reference: Price
+    inventory: Inventory
+
+
+@runtime_checkable
+class QuotingStrategy(Protocol):
+    def quotes(self, context: QuoteContext) -> QuoteSet:
+        """What to rest in the book now, rounded to the passive side, or why nothing."""
+        ...
+
+
+@runtime_checkable
+class Modifier(Protocol):
+    def adjust(self, quotes: QuoteSet, context: QuoteContext) -> QuoteSet: ...
+
+
+class Trip(msgspec.Struct, frozen=True, kw_only=True):
+    """A kill switch's verdict: stop, and why. `reason` is a sentence with value, limit and unit."""
+
+    switch: str
+    reason: str
+    value: Decimal | None = None
+    limit: Decimal | None = None

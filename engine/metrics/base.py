@@ -1,0 +1,14 @@
+"""The port by which events leave the engine."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from engine.metrics.events import Event
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Any component with `emit` hears every event of its service. It must be quick and must not raise."""
+
+    def emit(self, event: Event) -> None: ...

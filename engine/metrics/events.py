@@ -1,0 +1,201 @@
+"""Everything a running service tells the outside. Hosts persist and publish these; files and tests collect them.
+
+Money is Decimal in every event. `msgspec.json.encode` writes a Decimal as a string, so nothing is lost on the way.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.states import State, Trigger
+from engine.market.types import Fill, OrderStatus, Side
+
+
+class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
+    ts_ns: int
+    old: State
+    new: State
+    trigger: Trigger
+    reason: str
+
+
+class OrderChanged(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
+    """One transition of one order of ours. `token` is the fencing token of the holder that saw it."""
+
+    ts_ns: int
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    level: int
+    price: Decimal
+    size_base: Decimal
+    filled_base: Decimal
+    old: OrderStatus | None
+    new: OrderStatus
+    reason: str
+
+
+class FillRecorded(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
+    """A fill and what it did to the position. All *_quote fields are quote currency, totals since the session began."""
+
+    fill: Fill
+    mid: Decimal | None
+    """Reference mid when it happened; None when there was no trustworthy one."""
+    realised_quote: Decimal
+    """Realised PnL of this fill alone, fees excluded."""
+    fee_quote: Decimal
+    position_base: Decimal
+    average_cost: Decimal
+    realised_total_quote: Decimal
+    fees_total_quote: Decimal
+    volume_total_quote: Decimal
+    fills_total: int
+
+
+class RiskTriggered(msgspec.Struct, frozen=True, kw_only=True, tag="risk"):
+    """A kill switch tripped. `value` and `limit` are in the unit the switch names in `reason`."""
+
+    ts_ns: int
+    switch: str
+    reason: str
+    value: Decimal | None = None
+    limit: Decimal | None = None
+
+
+class HaltCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="halt"):
+    """Every resting order is gone after a kill or pause, as the venue itself reports it.
+
+    `requested_ns` is when the command reached the engine, `completed_ns` when the venue last confirmed nothing rests.
+    """
+
+    requested_ns: int
+    completed_ns: int
+    orders_cancelled: int
+    proven_clean: bool
+    detail: str = ""
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, tag="notice"):
+    """Something a person should see in the log of events. level: info, warning, error."""
+
+    ts_ns: int
+    level: str
+    text: str
+
+
+BANDS_BPS: tuple[Decimal, ...] = tuple(Decimal(b) for b in (50, 100, 200, 500, 1000, 2000))
+"""Depth bands of samples, half-widths from mid: ±0.5, 1, 2, 5, 10 and 20 %."""
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True, tag="sample"):
+    """One second of one deployment: the row of the time series. None means not observed, never zero.
+
+    Own figures are our resting orders as the venue reports them, not as we intended them.
+    """
+
+    ts_ns: int
+    state: State
+    mid: Decimal | None = None
+    best_bid: Decimal | None = None
+    best_ask: Decimal | None = None
+    market_spread_bps: Decimal | None = None
+    reference_price: Decimal | None = None
+    own_bid: Decimal | None = None
+    own_ask: Decimal | None = None
+    own_spread_bps: Decimal | None = None
+    """Own best ask minus own best bid, bps of mid; None unless both sides rest."""
+    own_bid_depth_quote: tuple[Decimal, ...] = ()
+    """Own resting notional within each band of BANDS_BPS, quote currency."""
+    own_ask_depth_quote: tuple[Decimal, ...] = ()
+    market_bid_depth_quote: Decimal | None = None
+    """Venue depth within ±2 % of mid, ours included."""
+    market_ask_depth_quote: Decimal | None = None
+    position_base: Decimal = Decimal(0)
+    """Base bought minus base sold since the session began."""
+    base_total: Decimal | None = None
+    """Balance of the account, resting orders included."""
+    quote_total: Decimal | None = None
+    inventory_ratio: Decimal | None = None
+    """Value of base over value of base and quote, 0 to 1."""
+    realised_quote: Decimal = Decimal(0)
+    unrealised_quote: Decimal | None = None
+    fees_quote: Decimal = Decimal(0)
+    volume_quote: Decimal = Decimal(0)
+    fills: int = 0
+    open_bids: int = 0
+    open_asks: int = 0
+    orders_sent: int = 0
+    cancels_sent: int = 0
+    book_age_ms: float | None = None
+    tick_late_ms: float = 0.0
+    tick_us: float = 0.0
+    quoting_reason: str = ""
+    """Why nothing is quoted, or empty."""
+
+    @property
+    def total_pnl_quote(self) -> Decimal | None:
+        """Realised plus unrealised minus fees."""
+        return None if self.unrealised_quote is None else self.realised_quote + self.unrealised_quote - self.fees_quote
+
+
+class LiveOrder(msgspec.Struct, frozen=True, kw_only=True):
+    client_order_id: str
+    side: Side
+    level: int
+    price: Decimal
+    size_base: Decimal
+    filled_base: Decimal
+    status: OrderStatus
+    age_ms: int
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, tag="view"):
+    """What a person watching one deployment needs now: latest wins, never stored.
+
+    `bids` and `asks` are the venue's innermost levels as (price, size_base).
+    """
+
+    ts_ns: int
+    sample: Sample
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+    orders: tuple[LiveOrder, ...]
+    notes: tuple[str, ...] = ()
+
+
+class RecordingProgress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
+    """How far a replay has read. `share` is 0 to 1."""
+
+    ts_ns: int
+    share: float
+    messages: int
+
+
+class RecordingEnded(msgspec.Struct, frozen=True, kw_only=True, tag="recording_ended"):
+    """The recording is over: the service should cancel its quotes and report.
+
+    `problem` is empty for an orderly end, else why reading stopped (a truncated file, a damaged line).
+    `findings` counts what was detected on the way: sequence_gaps, crossed_books, off_market_prints, damaged_lines, ...
+    """
+
+    ts_ns: int
+    messages: int
+    problem: str
+    findings: dict[str, int]
+
+
+Event = (
+    StateChanged
+    | OrderChanged
+    | FillRecorded
+    | RiskTriggered
+    | HaltCompleted
+    | Notice
+    | Sample
+    | View
+    | RecordingProgress
+    | RecordingEnded
+)

@@ -1,0 +1,41 @@
+from django.db.models import TextChoices
+
+from engine.core.states import State
+
+
+class RevisionState(TextChoices):
+    SUBMITTED = "submitted", "Waiting for approval"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+
+
+class Mode(TextChoices):
+    """How far a deployment may go. LIVE is refused until an account can hold credentials."""
+
+    SHADOW = "shadow", "Shadow: quotes are computed and published, never sent"
+    PAPER = "paper", "Paper: our own matching on the venue's public market"
+    REPLAY = "replay", "Replay: paper on a recording"
+    LIVE = "live", "Live"
+
+
+class Wanted(TextChoices):
+    PAUSED = "paused", "Paused"
+    ACTIVE = "active", "Active"
+    HALTED = "halted", "Halted"
+
+
+Observed = TextChoices("Observed", {state.name: (state.value, state.value.capitalize()) for state in State})
+
+
+class SlotKind(TextChoices):
+    """Replays run in slots of their own, so that no rehearsal can disturb quoting."""
+
+    ENGINE = "engine", "Engine"
+    REHEARSAL = "rehearsal", "Rehearsal"
+
+
+class KillScope(TextChoices):
+    FIRM = "firm", "Firm"
+    CLIENT = "client", "Client"
+    MANDATE = "mandate", "Mandate"
+    DEPLOYMENT = "deployment", "Deployment"

@@ -1,0 +1,153 @@
+"""What runs: strategies, their frozen revisions, deployments with what is wanted and what is observed, kill switches."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from clients.models import Client, Mandate, User
+from exchanges.models import ExchangeAccount, Market
+from strategies.choices import KillScope, Mode, Observed, RevisionState, SlotKind, Wanted
+
+
+class Strategy(models.Model):
+    """How a mandate is to be quoted. The draft is free to change; only revisions run."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="strategies")
+    mandate = models.ForeignKey(Mandate, on_delete=models.PROTECT, related_name="strategies")
+    name = models.CharField(max_length=120)
+    draft_yaml = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["mandate", "name"]
+        verbose_name_plural = "strategies"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Revision(models.Model):
+    """A strategy's configuration, frozen: a trigger refuses any change of `yaml` and `sha256`."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    strategy = models.ForeignKey(Strategy, on_delete=models.PROTECT, related_name="revisions")
+    number = models.PositiveIntegerField()
+    yaml = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=RevisionState.choices, default=RevisionState.SUBMITTED)
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    approver = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["strategy", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["strategy", "number"], name="one_revision_per_number"),
+            models.CheckConstraint(condition=~Q(approver=models.F("author")), name="four_eyes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.strategy} r{self.number}"
+
+
+class HostSlot(models.Model):
+    """A seat for one engine host process, held by lease. The database decides who sits, not the broker."""
+
+    name = models.CharField(max_length=40, unique=True)
+    kind = models.CharField(max_length=16, choices=SlotKind.choices)
+    desired = models.BooleanField(default=True)
+    owner = models.CharField(max_length=120, blank=True)
+    token = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    beats = models.BigIntegerField(default=0)
+    stats = models.JSONField(default=dict, help_text="CPU, memory, lateness: the host's last word about itself.")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Deployment(models.Model):
+    """A revision at work on one market with one account.
+
+    People write `wanted`; the holder of the lease writes `observed`. Pages show both, so a dead engine is visible.
+    Every write of the holder carries `token` in its WHERE.
+    """
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="deployments")
+    mandate = models.ForeignKey(Mandate, on_delete=models.PROTECT, related_name="deployments")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="deployments")
+    account = models.ForeignKey(ExchangeAccount, on_delete=models.PROTECT, related_name="deployments")
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="deployments")
+    name = models.CharField(max_length=120)
+    mode = models.CharField(max_length=16, choices=Mode.choices)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    wanted = models.CharField(max_length=16, choices=Wanted.choices, default=Wanted.PAUSED)
+    wanted_reason = models.CharField(max_length=300, blank=True)
+    wanted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    wanted_at = models.DateTimeField(null=True)
+    command = models.BigIntegerField(
+        default=0, help_text="Rises with every command, so that none is carried out twice."
+    )
+
+    observed = models.CharField(max_length=16, choices=Observed.choices, default=Observed.PAUSED)
+    observed_reason = models.CharField(max_length=300, blank=True, default="not started")
+    observed_at = models.DateTimeField(null=True)
+    command_done = models.BigIntegerField(default=0)
+    halt_ms = models.FloatField(
+        null=True, help_text="Last kill or pause: command read to nothing resting, milliseconds."
+    )
+    halt_proven = models.BooleanField(null=True)
+
+    slot = models.ForeignKey(HostSlot, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments")
+    token = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["mandate", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PaperFunding(models.Model):
+    """Opening balance of a paper deployment in one asset."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="funding")
+    asset = models.CharField(max_length=20)
+    amount = models.DecimalField(max_digits=36, decimal_places=18)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["deployment", "asset"], name="one_funding_per_asset")]
+
+
+class KillSwitch(models.Model):
+    """A durable manual switch. While one covering a deployment is engaged, nothing there may start. Exactly one scope key is set."""
+
+    scope = models.CharField(max_length=16, choices=KillScope.choices)
+    client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches")
+    mandate = models.ForeignKey(Mandate, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches")
+    deployment = models.ForeignKey(
+        Deployment, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches"
+    )
+    reason = models.CharField(max_length=300)
+    engaged_by = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Null: the engine."
+    )
+    engaged_at = models.DateTimeField(auto_now_add=True)
+    reset_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    reset_at = models.DateTimeField(null=True, blank=True)
+    reset_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-engaged_at"]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {self.reason}"
