@@ -26,9 +26,7 @@ class Client(models.Model):
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
-    is_demo = models.BooleanField(
-        default=False, help_text="Invented for demonstration; runs on simulated markets only."
-    )
+    is_demo = models.BooleanField(default=False, help_text="Invented; runs on simulated markets only.")
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="clients")
 
@@ -74,7 +72,7 @@ class Mandate(models.Model):
 
 
 class Obligation(models.Model):
-    """One KPI the mandate promises, in one version. Never edited: a changed threshold is a new version with a start time."""
+    """One KPI the mandate promises. Never edited: a changed threshold is a new version with a start time."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
     mandate = models.ForeignKey(Mandate, on_delete=models.PROTECT, related_name="obligations")

@@ -25,7 +25,7 @@ class Venue(models.Model):
 
 
 class Market(models.Model):
-    """What the venue says about one pair. `component_args` go to the venue's component (a simulation's profile and seed)."""
+    """What the venue says about one pair. `component_args` go to the component (a simulation's profile, its seed)."""
 
     venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="markets")
     symbol = models.CharField(max_length=60)

@@ -1,4 +1,4 @@
-"""What happened: orders, fills, positions, balances, events, replays and reports. Samples live in monitoring.samples."""
+"""What happened: orders, fills, balances, events, replays and reports. Samples live in monitoring.samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs: strategies, their frozen revisions, deployments with what is wanted and what is observed, kill switches."""
+"""What runs: strategies, their frozen revisions, deployments (wanted and observed), kill switches."""
 
 from __future__ import annotations
 
@@ -92,17 +92,13 @@ class Deployment(models.Model):
     wanted_reason = models.CharField(max_length=300, blank=True)
     wanted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     wanted_at = models.DateTimeField(null=True)
-    command = models.BigIntegerField(
-        default=0, help_text="Rises with every command, so that none is carried out twice."
-    )
+    command = models.BigIntegerField(default=0, help_text="Rises with every command; none is carried out twice.")
 
     observed = models.CharField(max_length=16, choices=Observed.choices, default=Observed.PAUSED)
     observed_reason = models.CharField(max_length=300, blank=True, default="not started")
     observed_at = models.DateTimeField(null=True)
     command_done = models.BigIntegerField(default=0)
-    halt_ms = models.FloatField(
-        null=True, help_text="Last kill or pause: command read to nothing resting, milliseconds."
-    )
+    halt_ms = models.FloatField(null=True, help_text="Last kill or pause: command read to nothing resting.")
     halt_proven = models.BooleanField(null=True)
 
     slot = models.ForeignKey(HostSlot, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments")
@@ -129,7 +125,7 @@ class PaperFunding(models.Model):
 
 
 class KillSwitch(models.Model):
-    """A durable manual switch. While one covering a deployment is engaged, nothing there may start. Exactly one scope key is set."""
+    """A durable switch. While one covering a deployment is engaged, nothing there may start. One scope key is set at most."""
 
     scope = models.CharField(max_length=16, choices=KillScope.choices)
     client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches")
@@ -139,7 +135,7 @@ class KillSwitch(models.Model):
     )
     reason = models.CharField(max_length=300)
     engaged_by = models.ForeignKey(
-        User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Null: the engine."
+        User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Null: engine."
     )
     engaged_at = models.DateTimeField(auto_now_add=True)
     reset_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
