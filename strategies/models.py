@@ -125,7 +125,7 @@ class PaperFunding(models.Model):
 
 
 class KillSwitch(models.Model):
-    """A durable switch. While one covering a deployment is engaged, nothing there may start. One scope key is set at most."""
+    """A durable switch. While one that covers a deployment is engaged, nothing there may start."""
 
     scope = models.CharField(max_length=16, choices=KillScope.choices)
     client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches")
