@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,11 +21,10 @@ from tests.servers import ThrowAwayPostgres, ThrowAwayValkey
 
 
 @pytest.fixture
-def home(tmp_path_factory):
+def home():
     """A directory the PostgreSQL user can reach; pytest's own temporary directories are private."""
-    path = tmp_path_factory.mktemp("servers")
-    for directory in (path, path.parent, path.parent.parent):
-        directory.chmod(0o711)
+    path = Path(tempfile.mkdtemp(dir=os.environ["MM_TEST_HOME"]))
+    path.chmod(0o711)
     return path
 
 
