@@ -45,6 +45,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=16, choices=MemberRole.choices, default=MemberRole.MEMBER)
 
     class Meta:
+        ordering = ["client", "user"]
         constraints = [models.UniqueConstraint(fields=["user", "client"], name="one_membership_per_client")]
 
     def __str__(self) -> str:
@@ -55,7 +56,7 @@ class Mandate(models.Model):
     """One client's agreement about one pair. Obligations hang off it, versioned; deployments fulfil it."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="mandates")
-    slug = models.SlugField(unique=True)
+    slug = models.SlugField(unique=True, help_text="Stands in addresses; never names another client.")
     name = models.CharField(max_length=120)
     base = models.CharField(max_length=20)
     quote = models.CharField(max_length=20)
@@ -70,9 +71,16 @@ class Mandate(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def symbol(self) -> str:
+        return f"{self.base}/{self.quote}"
+
 
 class Obligation(models.Model):
-    """One KPI the mandate promises. Never edited: a changed threshold is a new version with a start time."""
+    """One KPI the mandate promises. Never edited, a trigger sees to it: a changed threshold is a new version.
+
+    Versions of one line (mandate, KPI, band) follow each other by `starts_at`; the latest that has started is in force.
+    """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
     mandate = models.ForeignKey(Mandate, on_delete=models.PROTECT, related_name="obligations")
@@ -93,6 +101,12 @@ class Obligation(models.Model):
                 fields=["mandate", "kpi", "band_bps", "version"], name="one_row_per_version", nulls_distinct=False
             ),
             models.CheckConstraint(condition=Q(target_share__gt=0, target_share__lte=1), name="target_is_a_share"),
+            models.CheckConstraint(
+                condition=Q(kpi=Kpi.SPREAD, max_spread_bps__gt=0, band_bps=None, min_depth_quote=None)
+                | Q(kpi=Kpi.DEPTH, max_spread_bps=None, band_bps__gt=0, min_depth_quote__gt=0)
+                | Q(kpi=Kpi.UPTIME, max_spread_bps=None, min_depth_quote=None),
+                name="an_obligation_states_what_its_kpi_needs",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -103,12 +117,12 @@ class AuditEntry(models.Model):
     """Who changed what, when, from what to what, and why. A trigger refuses UPDATE and DELETE."""
 
     at = models.DateTimeField(auto_now_add=True)
-    actor = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Null: machine.")
     actor_name = models.CharField(max_length=150, help_text="Kept beside the key; 'engine' for the machine itself.")
     verb = models.CharField(max_length=60)
     object_type = models.CharField(max_length=60)
     object_id = models.CharField(max_length=60)
-    object_name = models.CharField(max_length=200)
+    object_name = models.CharField(max_length=300)
     client = models.ForeignKey(Client, null=True, on_delete=models.PROTECT, related_name="+")
     old = models.JSONField(null=True)
     new = models.JSONField(null=True)
@@ -116,7 +130,11 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ["-at", "-id"]
-        indexes = [models.Index(fields=["object_type", "object_id", "-at"])]
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="audit_by_time"),
+            models.Index(fields=["object_type", "object_id", "-at"], name="audit_by_object"),
+            models.Index(fields=["client", "-at"], name="audit_by_client"),
+        ]
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:
@@ -129,5 +147,9 @@ class OneTimeLink(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     secret_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user}"

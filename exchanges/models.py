@@ -42,7 +42,10 @@ class Market(models.Model):
 
     class Meta:
         ordering = ["venue", "symbol"]
-        constraints = [models.UniqueConstraint(fields=["venue", "symbol"], name="one_market_per_symbol")]
+        constraints = [
+            models.UniqueConstraint(fields=["venue", "symbol"], name="one_market_per_symbol"),
+            models.CheckConstraint(condition=Q(tick_size__gt=0, lot_size__gt=0), name="tick_and_lot_are_positive"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.symbol} at {self.venue}"

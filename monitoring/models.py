@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.db import models
 
 from clients.models import Client, User
+from engine.market.types import FINAL, OrderStatus, Side
 from strategies.models import Deployment
 
 MONEY = {"max_digits": 36, "decimal_places": 18}
+"""For forms alone: the columns are NUMERIC without a scale (see the migrations), so nothing is ever rounded."""
 
 
 class Order(models.Model):
@@ -19,26 +21,30 @@ class Order(models.Model):
     venue_order_id = models.CharField(max_length=80, blank=True)
     token = models.BigIntegerField()
     symbol = models.CharField(max_length=60)
-    side = models.CharField(max_length=4)
+    side = models.CharField(max_length=4, choices=[(side.value, side.value) for side in Side])
     level = models.PositiveSmallIntegerField()
     price = models.DecimalField(**MONEY)
     size_base = models.DecimalField(**MONEY)
     filled_base = models.DecimalField(**MONEY, default=0)
-    status = models.CharField(max_length=20)
-    reason = models.CharField(max_length=300, blank=True)
+    status = models.CharField(max_length=20, choices=[(status.value, status.value) for status in OrderStatus])
+    reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
     class Meta:
+        ordering = ["-created_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["deployment", "client_order_id"], name="one_row_per_order")]
         indexes = [
             models.Index(
                 fields=["deployment"],
                 name="resting_orders",
-                condition=~models.Q(status__in=["filled", "cancelled", "rejected"]),
+                condition=~models.Q(status__in=sorted(status.value for status in FINAL)),
             ),
-            models.Index(fields=["deployment", "-created_at"]),
+            models.Index(fields=["deployment", "-created_at"], name="orders_by_time"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.size_base} at {self.price} ({self.client_order_id})"
 
 
 class Fill(models.Model):
@@ -50,7 +56,7 @@ class Fill(models.Model):
     client_order_id = models.CharField(max_length=64)
     at = models.DateTimeField()
     symbol = models.CharField(max_length=60)
-    side = models.CharField(max_length=4)
+    side = models.CharField(max_length=4, choices=[(side.value, side.value) for side in Side])
     price = models.DecimalField(**MONEY)
     size_base = models.DecimalField(**MONEY)
     fee = models.DecimalField(**MONEY)
@@ -67,11 +73,15 @@ class Fill(models.Model):
     fills_total = models.BigIntegerField()
 
     class Meta:
+        ordering = ["-at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["deployment", "fill_id"], name="a_fill_counts_once"),
             models.UniqueConstraint(fields=["deployment", "fills_total"], name="fills_are_numbered"),
         ]
-        indexes = [models.Index(fields=["deployment", "-at"])]
+        indexes = [models.Index(fields=["deployment", "-at"], name="fills_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.size_base} at {self.price} ({self.fill_id})"
 
 
 class Balance(models.Model):
@@ -85,7 +95,11 @@ class Balance(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        ordering = ["deployment", "asset"]
         constraints = [models.UniqueConstraint(fields=["deployment", "asset"], name="one_balance_per_asset")]
+
+    def __str__(self) -> str:
+        return f"{self.total} {self.asset}"
 
 
 class DeploymentEvent(models.Model):
@@ -102,7 +116,10 @@ class DeploymentEvent(models.Model):
 
     class Meta:
         ordering = ["-at", "-id"]
-        indexes = [models.Index(fields=["deployment", "-at"])]
+        indexes = [models.Index(fields=["deployment", "-at", "-id"], name="events_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
 
 
 class Recording(models.Model):
@@ -111,7 +128,11 @@ class Recording(models.Model):
     name = models.CharField(max_length=120)
     path = models.CharField(max_length=500, unique=True)
     symbol = models.CharField(max_length=60)
+    starts_at = models.DateTimeField(null=True, blank=True, help_text="First message; unknown until inspected.")
+    ends_at = models.DateTimeField(null=True, blank=True)
+    messages = models.BigIntegerField(null=True, blank=True)
     size_bytes = models.BigIntegerField()
+    problem = models.TextField(blank=True, help_text="Why it cannot be read to its end, in words.")
     added_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -128,14 +149,20 @@ class ReplayRun(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
     recording = models.ForeignKey(Recording, on_delete=models.PROTECT, related_name="runs")
     speed = models.CharField(max_length=12, help_text="A multiple of real time, or max.")
-    started_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    started_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(blank=True, help_text="Why it ended early, in words.")
     progress = models.FloatField(default=0, help_text="0 to 1.")
 
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(progress__gte=0, progress__lte=1), name="progress_is_a_share")
+        ]
+
+    def __str__(self) -> str:
+        return f"replay of {self.recording}"
 
 
 class SessionReport(models.Model):
@@ -149,4 +176,7 @@ class SessionReport(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["-ends_at"]
+        ordering = ["-ends_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.deployment}, {self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M} UTC"

@@ -21,6 +21,7 @@ class Strategy(models.Model):
     class Meta:
         ordering = ["mandate", "name"]
         verbose_name_plural = "strategies"
+        constraints = [models.UniqueConstraint(fields=["mandate", "name"], name="one_strategy_per_name")]
 
     def __str__(self) -> str:
         return self.name
@@ -36,14 +37,23 @@ class Revision(models.Model):
     sha256 = models.CharField(max_length=64)
     state = models.CharField(max_length=16, choices=RevisionState.choices, default=RevisionState.SUBMITTED)
     author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    approver = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    approver = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["strategy", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["strategy", "number"], name="one_revision_per_number"),
-            models.CheckConstraint(condition=~Q(approver=models.F("author")), name="four_eyes"),
+            models.CheckConstraint(
+                condition=Q(state=RevisionState.SUBMITTED, approver=None)
+                | (~Q(state=RevisionState.SUBMITTED) & Q(approver__isnull=False)),
+                name="a_decision_has_a_person",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=RevisionState.APPROVED) | ~Q(approver=models.F("author")), name="four_eyes"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -51,14 +61,18 @@ class Revision(models.Model):
 
 
 class HostSlot(models.Model):
-    """A seat for one engine host process, held by lease. The database decides who sits, not the broker."""
+    """A seat for one engine host process, held by lease. The database decides who sits, not the broker.
+
+    Every token comes from the sequence `mm_fence`, shared with the leases of deployments, so a later holder of anything
+    always carries the higher number.
+    """
 
     name = models.CharField(max_length=40, unique=True)
     kind = models.CharField(max_length=16, choices=SlotKind.choices)
     desired = models.BooleanField(default=True)
     owner = models.CharField(max_length=120, blank=True)
     token = models.BigIntegerField(default=0)
-    expires_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
     dispatched_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     beats = models.BigIntegerField(default=0)
@@ -75,7 +89,8 @@ class Deployment(models.Model):
     """A revision at work on one market with one account.
 
     People write `wanted`; the holder of the lease writes `observed`. Pages show both, so a dead engine is visible.
-    Every write of the holder carries `token` in its WHERE.
+    Every write of the holder carries `token` in its WHERE. Whoever locks several rows does it in the order of `id`.
+    Client, mandate, account, market and mode are frozen by a trigger: what ran under this number stays what it was.
     """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="deployments")
@@ -89,43 +104,60 @@ class Deployment(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     wanted = models.CharField(max_length=16, choices=Wanted.choices, default=Wanted.PAUSED)
-    wanted_reason = models.CharField(max_length=300, blank=True)
+    wanted_reason = models.TextField(blank=True)
     wanted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    wanted_at = models.DateTimeField(null=True)
+    wanted_at = models.DateTimeField(null=True, blank=True)
     command = models.BigIntegerField(default=0, help_text="Rises with every command; none is carried out twice.")
 
     observed = models.CharField(max_length=16, choices=Observed.choices, default=Observed.PAUSED)
-    observed_reason = models.CharField(max_length=300, blank=True, default="not started")
-    observed_at = models.DateTimeField(null=True)
+    observed_reason = models.TextField(blank=True, default="not started")
+    observed_at = models.DateTimeField(null=True, blank=True)
     command_done = models.BigIntegerField(default=0)
-    halt_ms = models.FloatField(null=True, help_text="Last kill or pause: command read to nothing resting.")
-    halt_proven = models.BooleanField(null=True)
+    halt_ms = models.FloatField(null=True, blank=True, help_text="Last kill or pause: command read to nothing resting.")
+    halt_proven = models.BooleanField(null=True, blank=True)
 
     slot = models.ForeignKey(HostSlot, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments")
     token = models.BigIntegerField(default=0)
-    expires_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["mandate", "name"]
+        constraints = [models.UniqueConstraint(fields=["mandate", "name"], name="one_deployment_per_name")]
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_pending(self) -> bool:
+        """A command was given that no host has carried out yet."""
+        return self.command > self.command_done
+
 
 class PaperFunding(models.Model):
-    """Opening balance of a paper deployment in one asset."""
+    """Opening balance of a paper deployment in one asset. Frozen: the position is counted from it."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
-    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="funding")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="funding")
     asset = models.CharField(max_length=20)
     amount = models.DecimalField(max_digits=36, decimal_places=18)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["deployment", "asset"], name="one_funding_per_asset")]
+        ordering = ["deployment", "asset"]
+        constraints = [
+            models.UniqueConstraint(fields=["deployment", "asset"], name="one_funding_per_asset"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="funding_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.asset}"
 
 
 class KillSwitch(models.Model):
-    """A durable switch. While one that covers a deployment is engaged, nothing there may start."""
+    """A durable switch. While one that covers a deployment is engaged, nothing there may start.
+
+    Each scope names what it covers and everything above it except the firm: a mandate's switch carries client and
+    mandate, a deployment's carries client and deployment. The engine latches its own trips here too, `engaged_by` null.
+    """
 
     scope = models.CharField(max_length=16, choices=KillScope.choices)
     client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches")
@@ -133,17 +165,32 @@ class KillSwitch(models.Model):
     deployment = models.ForeignKey(
         Deployment, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches"
     )
-    reason = models.CharField(max_length=300)
+    reason = models.TextField()
     engaged_by = models.ForeignKey(
-        User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Null: engine."
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Null: engine."
     )
     engaged_at = models.DateTimeField(auto_now_add=True)
     reset_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     reset_at = models.DateTimeField(null=True, blank=True)
-    reset_reason = models.CharField(max_length=300, blank=True)
+    reset_reason = models.TextField(blank=True)
 
     class Meta:
-        ordering = ["-engaged_at"]
+        ordering = ["-engaged_at", "-id"]
+        verbose_name_plural = "kill switches"
+        indexes = [models.Index(fields=["scope"], name="engaged_switches", condition=Q(reset_at=None))]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope=KillScope.FIRM, client=None, mandate=None, deployment=None)
+                | Q(scope=KillScope.CLIENT, client__isnull=False, mandate=None, deployment=None)
+                | Q(scope=KillScope.MANDATE, client__isnull=False, mandate__isnull=False, deployment=None)
+                | Q(scope=KillScope.DEPLOYMENT, client__isnull=False, deployment__isnull=False),
+                name="a_switch_names_what_it_covers",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.scope}: {self.reason}"
+
+    @property
+    def is_engaged(self) -> bool:
+        return self.reset_at is None
