@@ -1,1 +1,32 @@
 """What every test may use. The servers themselves are started by tests/servers.py."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A Chromium to open pages in: the one named by MM_CHROMIUM, or found on the PATH; without one the test is skipped.
+
+    Only in tests marked `browser`, which run in a process of their own.
+    """
+    names = ["chromium", "chromium-browser", "google-chrome"]
+    binary = os.environ.get("MM_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not binary:
+        pytest.skip("no Chromium on the PATH; install one or name it in MM_CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # The sandbox needs a user other than root; the pages are our own.
+        browser = playwright.chromium.launch(executable_path=binary, chromium_sandbox=os.geteuid() != 0)
+        yield browser
+        browser.close()
