@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest_plugins = ["tests.world"]
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 

@@ -1,0 +1,78 @@
+"""What is wanted and what forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+
+from strategies.choices import KillScope
+from strategies.models import Deployment, KillSwitch
+
+BREADTH = (KillScope.FIRM, KillScope.CLIENT, KillScope.MANDATE, KillScope.DEPLOYMENT)
+
+
+def engaged() -> QuerySet[KillSwitch]:
+    """Every kill switch that forbids something now, the broadest first."""
+    breadth = Case(
+        *(When(scope=scope, then=Value(rank)) for rank, scope in enumerate(BREADTH)), output_field=IntegerField()
+    )
+    return (
+        KillSwitch.objects.filter(reset_at=None)
+        .select_related("engaged_by", "client", "mandate", "deployment")
+        .order_by(breadth, "engaged_at", "id")
+    )
+
+
+def covering(deployment: Deployment) -> QuerySet[KillSwitch]:
+    """The engaged kill switches that forbid this deployment to start, the broadest first."""
+    return engaged().filter(
+        Q(scope=KillScope.FIRM)
+        | Q(scope=KillScope.CLIENT, client_id=deployment.client_id)
+        | Q(scope=KillScope.MANDATE, mandate_id=deployment.mandate_id)
+        | Q(scope=KillScope.DEPLOYMENT, deployment_id=deployment.pk)
+    )
+
+
+def covered_by(switch: KillSwitch) -> QuerySet[Deployment]:
+    """The deployments, not yet ended, that a kill switch stops."""
+    running = Deployment.objects.filter(ended_at=None)
+    match switch.scope:
+        case KillScope.FIRM:
+            return running
+        case KillScope.CLIENT:
+            return running.filter(client_id=switch.client_id)
+        case KillScope.MANDATE:
+            return running.filter(mandate_id=switch.mandate_id)
+        case KillScope.DEPLOYMENT:
+            return running.filter(pk=switch.deployment_id)
+    raise ValueError(f"unknown scope of a kill switch: {switch.scope!r}")
+
+
+def halt_reasons(deployments: Iterable[Deployment]) -> dict[int, str]:
+    """Why each deployment may not trade, by its key; those that may are left out. One query for any number."""
+    switches = list(engaged())
+    reasons = {}
+    for deployment in deployments:
+        for switch in switches:
+            if covers(switch, deployment):
+                reasons[deployment.pk] = sentence(switch)
+                break
+    return reasons
+
+
+def covers(switch: KillSwitch, deployment: Deployment) -> bool:
+    """The rule of `covering`, for records already at hand."""
+    return (
+        switch.scope == KillScope.FIRM
+        or (switch.scope == KillScope.CLIENT and switch.client_id == deployment.client_id)
+        or (switch.scope == KillScope.MANDATE and switch.mandate_id == deployment.mandate_id)
+        or (switch.scope == KillScope.DEPLOYMENT and switch.deployment_id == deployment.pk)
+    )
+
+
+def sentence(switch: KillSwitch) -> str:
+    """The switch in words, for screens and refusals."""
+    who = switch.engaged_by.get_username() if switch.engaged_by else "the engine"
+    scope = KillScope(switch.scope).label
+    return f"{scope} kill switch, engaged by {who} at {switch.engaged_at:%Y-%m-%d %H:%M:%S} UTC: {switch.reason}"

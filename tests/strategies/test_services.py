@@ -1,0 +1,293 @@
+"""What people want of deployments: every verb, who may say it, and what it leaves in the record."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+
+from clients.errors import Refusal
+from clients.models import AuditEntry
+from engine.core.states import State
+from strategies.choices import KillScope, Mode, Wanted
+from strategies.models import Deployment, KillSwitch, Revision
+from strategies.selectors import covering, halt_reasons
+from strategies.services import (
+    client_halt,
+    deployment_create,
+    deployment_end,
+    deployment_halt,
+    deployment_pause,
+    deployment_reset,
+    deployment_start,
+    firm_halt,
+    kill_switch_reset,
+    mandate_halt,
+    revision_approve,
+    revision_reject,
+    revision_submit,
+)
+from tests.world import Holding, World
+
+
+def observe(deployment: Deployment, state: State) -> None:
+    """What a host would write once it has carried out the latest command."""
+    deployment.refresh_from_db()
+    Deployment.objects.filter(pk=deployment.pk).update(observed=state, command_done=deployment.command)
+
+
+def create(world: World, holding: Holding, **changes: object) -> Deployment:
+    arguments = {
+        "mandate": holding.mandate,
+        "revision": holding.revision,
+        "account": holding.account,
+        "market": holding.market,
+        "mode": Mode.PAPER,
+        "funding": {holding.mandate.base: Decimal("1"), "USDT": Decimal("1")},
+        "actor": world.dora,
+    }
+    return deployment_create(**{**arguments, **changes})  # type: ignore[arg-type]
+
+
+def verbs() -> list[str]:
+    return list(AuditEntry.objects.order_by("id").values_list("verb", flat=True))
+
+
+# Revisions
+
+
+def test_a_revision_takes_a_second_person(world: World) -> None:
+    revision = revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.dora)
+    with pytest.raises(Refusal, match="second person"):
+        revision_approve(revision=revision, actor=world.dora)
+    with pytest.raises(PermissionDenied):
+        revision_approve(revision=revision, actor=world.alice)
+    revision_approve(revision=revision, actor=world.rita)
+    assert (revision.state, revision.approver, revision.number) == ("approved", world.rita, 2)
+
+
+def test_the_database_holds_four_eyes_too(world: World) -> None:
+    revision = revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.dora)
+    with pytest.raises(IntegrityError, match="four_eyes"), transaction.atomic():
+        Revision.objects.filter(pk=revision.pk).update(state="approved", approver=world.dora)
+
+
+def test_the_same_text_is_submitted_once(world: World) -> None:
+    first = revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.dora)
+    assert revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.dora) == first
+
+
+def test_a_revision_is_frozen_and_its_decision_final(world: World) -> None:
+    revision = world.acorn.revision
+    with pytest.raises(IntegrityError, match="is frozen"), transaction.atomic():
+        Revision.objects.filter(pk=revision.pk).update(yaml="service: other")
+    with pytest.raises(IntegrityError, match="not taken back"), transaction.atomic():
+        Revision.objects.filter(pk=revision.pk).update(state="rejected")
+    with pytest.raises(IntegrityError, match="never removed"), transaction.atomic():
+        revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.dora).delete()
+    with pytest.raises(Refusal, match="already approved"):
+        revision_reject(revision=revision, actor=world.rita, reason="second thoughts")
+
+
+# Creating
+
+
+def test_a_deployment_is_born_paused_with_its_funding(world: World) -> None:
+    deployment = create(world, world.acorn, funding={"ACORN": Decimal("0.10"), "USDT": Decimal("5000")})
+    deployment.refresh_from_db()
+    assert (deployment.wanted, deployment.observed, deployment.observed_reason) == ("paused", "paused", "not started")
+    assert {row.asset: str(row.amount) for row in deployment.funding.all()} == {"ACORN": "0.10", "USDT": "5000"}
+    assert deployment.name == "Acorn on Simulated Exchange paper 2"
+
+
+def test_live_is_refused_with_a_sentence(world: World) -> None:
+    with pytest.raises(Refusal, match="sealed exchange credentials"):
+        create(world, world.acorn, mode=Mode.LIVE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (lambda w: {"account": w.cedar.account}, "does not belong to Acorn"),
+        (lambda w: {"market": w.cedar.market}, "The mandate is about ACORN/USDT"),
+        (lambda w: {"revision": w.cedar.revision}, "was written for Cedar"),
+        (lambda w: {"funding": {"USDT": Decimal("1")}}, "names ACORN and USDT, was USDT"),
+        (lambda w: {"funding": {"ACORN": 0.1, "USDT": Decimal("1")}}, "exact amount of zero or more, was 0.1"),
+        (lambda w: {"mode": Mode.SHADOW}, "takes no funding"),
+    ],
+)
+def test_pieces_that_do_not_belong_together_are_refused(world: World, changes, sentence: str) -> None:
+    with pytest.raises(Refusal, match=sentence):
+        create(world, world.acorn, **changes(world))
+
+
+def test_only_an_approved_revision_runs(world: World) -> None:
+    revision = revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.dora)
+    with pytest.raises(Refusal, match="not approved"):
+        create(world, world.acorn, revision=revision)
+
+
+def test_what_ran_under_a_number_stays_what_it_was(world: World) -> None:
+    deployments = Deployment.objects.filter(pk=world.acorn.deployment.pk)
+    with pytest.raises(IntegrityError, match="are frozen"), transaction.atomic():
+        deployments.update(market=world.cedar.market)
+    with pytest.raises(IntegrityError, match="are frozen"), transaction.atomic():
+        deployments.update(mode=Mode.SHADOW)
+    with pytest.raises(IntegrityError, match="is frozen"), transaction.atomic():
+        world.acorn.deployment.funding.update(amount=Decimal("1"))
+
+
+# Start and pause
+
+
+def test_start_and_pause_are_audited_commands_and_safe_to_repeat(world: World) -> None:
+    deployment = world.acorn.deployment
+    deployment_start(deployment=deployment, actor=world.dora, reason="open the market")
+    deployment_start(deployment=deployment, actor=world.dora, reason="again")
+    assert (deployment.wanted, deployment.command, deployment.wanted_by) == ("active", 1, world.dora)
+    deployment_pause(deployment=deployment, actor=world.dora, reason="lunch")
+    deployment_pause(deployment=deployment, actor=world.dora, reason="lunch")
+    assert (deployment.wanted, deployment.command, deployment.wanted_reason) == ("paused", 2, "lunch")
+    entries = AuditEntry.objects.filter(object_type="strategies.deployment", object_id=str(deployment.pk))
+    assert [(e.verb, e.old, e.new, e.reason) for e in entries.order_by("id")][1:] == [
+        ("deployment.started", "paused", "active", "open the market"),
+        ("deployment.paused", "active", "paused", "lunch"),
+    ]
+
+
+def test_start_is_a_new_command_after_a_lost_host_left_it_paused(world: World) -> None:
+    deployment = world.acorn.deployment
+    deployment_start(deployment=deployment, actor=world.dora, reason="open")
+    observe(deployment, State.PAUSED)
+    deployment_start(deployment=deployment, actor=world.dora, reason="open again")
+    assert deployment.command == 2
+
+
+def test_a_reason_is_asked_for(world: World) -> None:
+    with pytest.raises(Refusal, match="say why"):
+        deployment_start(deployment=world.acorn.deployment, actor=world.dora, reason="  ")
+
+
+@pytest.mark.parametrize("name", ["vera", "alice", "rita"])
+def test_people_without_the_role_cannot_start(world: World, name: str) -> None:
+    with pytest.raises(PermissionDenied):
+        deployment_start(deployment=world.acorn.deployment, actor=getattr(world, name), reason="please")
+    world.acorn.deployment.refresh_from_db()
+    assert world.acorn.deployment.command == 0
+
+
+def test_a_halted_deployment_neither_starts_nor_pauses(world: World) -> None:
+    deployment = world.acorn.deployment
+    observe(deployment, State.HALTED)
+    with pytest.raises(Refusal, match="must be reset first"):
+        deployment_start(deployment=deployment, actor=world.dora, reason="go")
+    with pytest.raises(Refusal, match="stronger than a pause"):
+        deployment_pause(deployment=deployment, actor=world.dora, reason="stop")
+
+
+# Kill and reset
+
+
+def test_a_kill_latches_until_a_person_of_risk_resets_it(world: World) -> None:
+    deployment = world.acorn.deployment
+    deployment_start(deployment=deployment, actor=world.dora, reason="open")
+    switch = deployment_halt(deployment=deployment, actor=world.dora, reason="fat finger")
+    assert deployment_halt(deployment=deployment, actor=world.dora, reason="again") == switch
+    assert (deployment.wanted, deployment.command, KillSwitch.objects.count()) == ("halted", 2, 1)
+    with pytest.raises(Refusal, match="engaged by dora"):
+        deployment_start(deployment=deployment, actor=world.dora, reason="go")
+    with pytest.raises(PermissionDenied):
+        deployment_reset(deployment=deployment, actor=world.dora, reason="go")
+    deployment_reset(deployment=deployment, actor=world.rita, reason="checked")
+    deployment_reset(deployment=deployment, actor=world.rita, reason="checked")
+    switch.refresh_from_db()
+    assert (deployment.wanted, deployment.command) == ("paused", 3)
+    assert (switch.reset_by, switch.reset_reason, switch.is_engaged) == (world.rita, "checked", False)
+
+
+def test_a_kill_needs_no_words(world: World) -> None:
+    deployment_halt(deployment=world.acorn.deployment, actor=world.rita, reason="")
+    assert world.acorn.deployment.wanted == Wanted.HALTED
+
+
+def test_the_engines_own_trip_is_reset_like_a_persons(world: World) -> None:
+    deployment = world.acorn.deployment
+    deployment_start(deployment=deployment, actor=world.dora, reason="open")
+    KillSwitch.objects.create(
+        scope=KillScope.DEPLOYMENT, client=world.acorn.client, deployment=deployment, reason="loss above 500 USDT"
+    )
+    observe(deployment, State.HALTED)
+    with pytest.raises(Refusal, match=r"engaged by the engine at .*: loss above 500 USDT"):
+        deployment_start(deployment=deployment, actor=world.dora, reason="go")
+    deployment_reset(deployment=deployment, actor=world.rita, reason="limits reviewed")
+    assert (deployment.wanted, covering(deployment).count()) == ("paused", 0)
+
+
+def test_a_fault_is_reset_to_paused(world: World) -> None:
+    deployment = world.acorn.deployment
+    observe(deployment, State.FAULTED)
+    with pytest.raises(Refusal, match="is faulted"):
+        deployment_start(deployment=deployment, actor=world.dora, reason="go")
+    deployment_reset(deployment=deployment, actor=world.rita, reason="mended")
+    assert (deployment.wanted, deployment.command) == ("paused", 1)
+
+
+@pytest.mark.parametrize(
+    ("engage", "stops_cedar"),
+    [
+        (lambda w: firm_halt(actor=w.rita, reason="drill"), True),
+        (lambda w: client_halt(client=w.acorn.client, actor=w.rita, reason="drill"), False),
+        (lambda w: mandate_halt(mandate=w.acorn.mandate, actor=w.rita, reason="drill"), False),
+    ],
+)
+def test_a_broad_kill_stops_what_it_covers_and_is_reset_as_a_whole(world: World, engage, stops_cedar: bool) -> None:
+    mine, other = world.acorn.deployment, world.cedar.deployment
+    for deployment in (mine, other):
+        deployment_start(deployment=deployment, actor=world.dora, reason="open")
+    switch = engage(world)
+    assert engage(world) == switch
+    mine.refresh_from_db(), other.refresh_from_db()
+    assert (mine.wanted, mine.command) == ("halted", 2)
+    assert (other.wanted == Wanted.HALTED) is stops_cedar
+    assert set(halt_reasons([mine, other])) == ({mine.pk, other.pk} if stops_cedar else {mine.pk})
+
+    later = create(world, world.acorn)
+    with pytest.raises(Refusal, match="may not start"):
+        deployment_start(deployment=later, actor=world.dora, reason="go")
+    with pytest.raises(Refusal, match="cannot be reset alone"):
+        deployment_reset(deployment=mine, actor=world.rita, reason="go")
+
+    kill_switch_reset(switch=switch, actor=world.rita, reason="drill over")
+    mine.refresh_from_db(), other.refresh_from_db()
+    assert (mine.wanted, mine.command) == ("paused", 3)
+    assert other.wanted == ("paused" if stops_cedar else "active")
+
+
+def test_lifting_a_broad_kill_leaves_a_deployments_own_halt(world: World) -> None:
+    deployment = world.acorn.deployment
+    deployment_halt(deployment=deployment, actor=world.dora, reason="mine")
+    switch = firm_halt(actor=world.rita, reason="drill")
+    kill_switch_reset(switch=switch, actor=world.rita, reason="over")
+    deployment.refresh_from_db()
+    assert (deployment.wanted, deployment.command) == ("halted", 1)
+
+
+def test_a_deployment_ends_only_at_rest(world: World) -> None:
+    deployment = world.acorn.deployment
+    deployment_start(deployment=deployment, actor=world.dora, reason="open")
+    with pytest.raises(Refusal, match="pause it"):
+        deployment_end(deployment=deployment, actor=world.dora, reason="over")
+    deployment_pause(deployment=deployment, actor=world.dora, reason="over")
+    observe(deployment, State.PAUSED)
+    deployment_end(deployment=deployment, actor=world.dora, reason="over")
+    with pytest.raises(Refusal, match="ended on"):
+        deployment_start(deployment=deployment, actor=world.dora, reason="go")
+
+
+def test_nothing_is_audited_when_nothing_happened(world: World) -> None:
+    before = verbs()
+    deployment_pause(deployment=world.acorn.deployment, actor=world.dora, reason="already")
+    deployment_reset(deployment=world.acorn.deployment, actor=world.rita, reason="already")
+    assert verbs() == before
