@@ -15,7 +15,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from engine.core.clock import Clock
-    from engine.core.scheduler import Scheduler
+    from engine.core.scheduler import Schedule
     from engine.core.service import Restore
     from engine.venues.hub import MarketHub
 
@@ -46,6 +46,7 @@ class AlwaysPermitted:
 class Runtime:
     """What the house gives to the components of one service.
 
+    scheduler.every(…) runs the component's ticks: none fires before the service begins, all end with it
     record(event)      hands an event of `engine.metrics.events` to every sink of the file; never blocks, never raises
     spawn(coro, name)  starts a task the container owns: it is cancelled at unload, and its failure faults the service
     restore            what a previous holder left, None on a first start
@@ -58,7 +59,7 @@ class Runtime:
         *,
         identity: Identity,
         clock: Clock,
-        scheduler: Scheduler,
+        scheduler: Schedule,
         hub: MarketHub,
         permit: Permit,
         record: Callable[[msgspec.Struct], None],

@@ -1,0 +1,315 @@
+"""Builds a service from its configuration and looks after it.
+
+Everything loads, in order, before anything moves; everything unloads in reverse, also after a failed load, and twice
+does no harm. The container owns every task and job of its components: when one fails, the service is unloaded, which
+cancels its orders, and is FAULTED with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Mapping
+from decimal import setcontext
+from typing import Any, cast
+
+import msgspec
+import structlog
+
+from engine.core.clock import Clock, SystemClock
+from engine.core.component import AlwaysPermitted, Component, Identity, Permit, Runtime
+from engine.core.config import ComponentSpec, Config, ConfigError, Problem, Reference, load_order
+from engine.core.decimals import MONEY
+from engine.core.errors import EngineError
+from engine.core.log import bind_identity
+from engine.core.params import lacks, parameters_of
+from engine.core.plugins import Registry
+from engine.core.scheduler import JobScope, Scheduler
+from engine.core.service import Restore, Service
+from engine.core.states import Trigger
+from engine.metrics.base import Sink
+from engine.venues.hub import MarketHub
+
+log = structlog.get_logger(__name__)
+
+UNLOAD_TIMEOUT_S = 15.0
+"""A component that has not let go by then is left behind, so that the ones below it still get their turn."""
+
+
+class ServiceFailed(EngineError):
+    """A component failed while the service was starting. The message says which and why."""
+
+
+class Container:
+    """One service. `components` by name, ready to be looked at before load; `service` is what `service:` names.
+
+    Raises ConfigError when a constructor refuses its arguments.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        *,
+        identity: Identity | None = None,
+        clock: Clock | None = None,
+        scheduler: Scheduler | None = None,
+        hub: MarketHub | None = None,
+        permit: Permit | None = None,
+        restore: Restore | None = None,
+        outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
+        manual_halt: Callable[[], str] = lambda: "",
+        on_fault: Callable[[str], None] = lambda reason: None,
+        on_event: Callable[[msgspec.Struct], None] = lambda event: None,
+    ) -> None:
+        self.config = config
+        self.identity = identity or Identity()
+        self.clock = clock or SystemClock()
+        self._own_scheduler = scheduler is None
+        self.scheduler = scheduler or Scheduler(self.clock)
+        self.fault = ""
+        """Why the service failed, or empty."""
+        self.unload_errors: list[str] = []
+        """What went wrong while letting go, by component."""
+        self._on_fault = on_fault
+        self._on_event = on_event
+        self._context = contextvars.copy_context()
+        self._context.run(setcontext, MONEY.copy())
+        self._context.run(bind_identity, self.identity)
+        self._phase = "built"
+        self._fault_task: asyncio.Task[None] | None = None
+        self._unload_task: asyncio.Task[None] | None = None
+        self._step: asyncio.Task[None] | None = None
+        self._failed = asyncio.Event()
+        self._started: list[str] = []
+        self._tasks: dict[str, set[asyncio.Task[None]]] = {name: set() for name in config.components}
+
+        self.components = self._context.run(_build, config, registry)
+        self.service = cast(Service, self.components[config.service])
+        self._sinks = [(name, sink) for name, sink in self.components.items() if isinstance(sink, Sink)]
+        needs = {name: spec.needs for name, spec in config.components.items()}
+        # Sinks first, so that they still listen while everything else lets go and cancels its orders.
+        self.order = load_order(needs, first=lambda name: isinstance(self.components[name], Sink))
+        hub = hub or MarketHub()
+        self._scopes: dict[str, JobScope] = {}
+        for name, component in self.components.items():
+            self._scopes[name] = JobScope(self.scheduler, on_error=self._failure_of(name))
+            if isinstance(component, Component):
+                component.name = name
+                component.runtime = Runtime(
+                    identity=self.identity,
+                    clock=self.clock,
+                    scheduler=self._scopes[name],
+                    hub=hub,
+                    permit=permit or AlwaysPermitted(),
+                    record=self._record,
+                    spawn=self._spawner(name),
+                    restore=restore,
+                    outlets=outlets,
+                    manual_halt=manual_halt,
+                )
+
+    # Life
+
+    async def load(self) -> None:
+        """Load every component in order; nothing moves yet. On failure unloads in reverse and raises."""
+        self._enter("built", "loading")
+        if self._own_scheduler:
+            self.scheduler.start()
+        await self._each("load")
+        self._enter("loading", "loaded")
+
+    async def begin(self) -> None:
+        """Let everything move: `begin` of every component in load order, then the scheduled jobs."""
+        self._enter("loaded", "beginning")
+        await self._each("begin")
+        self._enter("beginning", "running")
+        for scope in self._scopes.values():
+            self._context.run(scope.release)
+
+    async def unload(self) -> None:
+        """Let go of everything in reverse order. Safe to repeat; goes on to its end when the caller is cancelled."""
+        if self._unload_task is None:
+            self._phase = "unloaded"
+            self._unload_task = self._task(self._unload(), name="unload")
+        await asyncio.shield(self._unload_task)
+
+    def _enter(self, old: str, new: str) -> None:
+        if self._phase != old:
+            raise EngineError(f"the service is {self._phase} and cannot be {new}; build a new container")
+        self._phase = new
+
+    async def _each(self, step: str) -> None:
+        """Call `load` or `begin` of every component that has it, watching for failures of what already runs."""
+        try:
+            for name in self.order:
+                if step == "load":
+                    self._started.append(name)
+                act = getattr(self.components[name], step, None)
+                if act is not None:
+                    await self._unless_failed(act(), name=f"{name}.{step}")
+        except BaseException:
+            await self.unload()
+            raise
+
+    async def _unless_failed(self, coroutine: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Wait for a step, but not longer than every owned task and job is well. Raises ServiceFailed."""
+        step = self._step = self._task(coroutine, name=name)
+        watch = self._task(self._failed.wait(), name="watch")
+        try:
+            await asyncio.wait({step, watch}, return_when=asyncio.FIRST_COMPLETED)
+            if step.cancelled():
+                raise ServiceFailed(f"{name} was interrupted by unload")
+            if step.done():
+                step.result()
+            if self.fault:
+                raise ServiceFailed(self.fault)
+        finally:
+            watch.cancel()
+            if not step.done():
+                step.cancel()
+                await asyncio.wait({step}, timeout=UNLOAD_TIMEOUT_S)
+
+    async def _unload(self) -> None:
+        if self._step is not None and not self._step.done():
+            self._step.cancel()
+            await asyncio.wait({self._step}, timeout=UNLOAD_TIMEOUT_S)
+        for name in reversed(self._started):
+            await self._scopes[name].close()
+            release = getattr(self.components[name], "unload", None)
+            if release is not None:
+                await self._let_go(name, release())
+            await self._end_tasks(name)
+        if self._own_scheduler:
+            await self.scheduler.stop()
+
+    async def _let_go(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run one component's unload; whatever it does, the ones below still get their turn."""
+        task = self._task(coroutine, name=f"{name}.unload")
+        await asyncio.wait({task}, timeout=UNLOAD_TIMEOUT_S)
+        if not task.done():
+            task.cancel()
+            self.unload_errors.append(f"{name} did not unload within {UNLOAD_TIMEOUT_S:g} s")
+            log.error("a component did not unload in time", component=name, waited_s=UNLOAD_TIMEOUT_S)
+        elif not task.cancelled() and (error := task.exception()) is not None:
+            self.unload_errors.append(f"{name} failed to unload: {_words(error)}")
+            log.error("a component failed to unload", component=name, exc_info=error)
+
+    async def _end_tasks(self, name: str) -> None:
+        tasks = {task for task in self._tasks[name] if not task.done()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=UNLOAD_TIMEOUT_S)
+            self.unload_errors += [f"the task {task.get_name()} did not end when cancelled" for task in stuck]
+
+    # Failure
+
+    def _failure_of(self, name: str) -> Callable[[BaseException], None]:
+        return lambda error: self._fail(name, error)
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        """A task, a job or a sink of a component failed: take the service down, once."""
+        reason = f"{name} failed: {_words(error)}"
+        log.error("a component failed", component=name, exc_info=error)
+        if self.fault or self._phase == "unloaded":
+            return
+        self.fault = reason
+        self._failed.set()
+        if self._phase == "running":
+            self._fault_task = self._task(self._go_down(reason), name="fault")
+
+    async def _go_down(self, reason: str) -> None:
+        await self.unload()
+        machine = self.service.machine
+        if machine.can(Trigger.FAULT):
+            machine.fire(Trigger.FAULT, reason)
+        self._on_fault(reason)
+
+    # What components are given
+
+    def _record(self, event: msgspec.Struct) -> None:
+        for name, sink in self._sinks:
+            try:
+                sink.emit(cast(Any, event))
+            except Exception as error:  # the container's edge: recording never raises into trading code
+                self._fail(name, error)
+        self._on_event(event)
+
+    def _spawner(self, owner: str) -> Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]:
+        def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+            task = self._task(coroutine, name=f"{owner}.{name}")
+            self._tasks[owner].add(task)
+            task.add_done_callback(lambda done: self._ended(owner, done))
+            return task
+
+        return spawn
+
+    def _ended(self, owner: str, task: asyncio.Task[None]) -> None:
+        self._tasks[owner].discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(owner, error)
+
+    def _task(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        return asyncio.get_running_loop().create_task(coroutine, name=name, context=self._context.copy())
+
+
+def _build(config: Config, registry: Registry) -> dict[str, object]:
+    """Every component of the file, built in dependency order, handed out in file order. Raises ConfigError."""
+    built: dict[str, object] = {}
+    problems: list[Problem] = []
+    for name in load_order({name: spec.needs for name, spec in config.components.items()}):
+        spec = config.components[name]
+        if any(needed not in built for needed in spec.needs):
+            continue  # a problem is already noted for what it needs
+        cls = registry.get(spec.id)
+        problems += [_problem(config, spec, message) for message in _unmet(cls, spec, built)]
+        try:
+            built[name] = cls(**{key: _filled(value, built) for key, value in spec.args.items()})
+        except (ValueError, TypeError, EngineError) as error:
+            problems.append(_problem(config, spec, f"{spec.id} refuses its arguments: {_words(error)}"))
+    if problems:
+        raise ConfigError(problems)
+    return {name: built[name] for name in config.components}
+
+
+def _unmet(cls: type, spec: ComponentSpec, built: Mapping[str, object]) -> list[str]:
+    """Attributes a collaborator should have set in its constructor, but has not."""
+    messages = []
+    for parameter in parameters_of(cls):
+        for needed in _references(spec.args.get(parameter.name)) if parameter.is_reference else ():
+            missing = [lacks(built[needed], protocol) for protocol in parameter.protocols]
+            if all(missing):
+                messages.append(f"{parameter.name}: @{needed} lacks {', '.join(missing[0])}")
+    return messages
+
+
+def _problem(config: Config, spec: ComponentSpec, message: str) -> Problem:
+    path = f"components.{spec.name}"
+    return Problem(file=config.filename, line=spec.line, column=spec.column, path=path, message=message)
+
+
+def _references(value: Any) -> list[str]:
+    if isinstance(value, Reference):
+        return [value.name]
+    if isinstance(value, list | tuple | dict):
+        items = value.values() if isinstance(value, dict) else value
+        return [name for item in items for name in _references(item)]
+    return []
+
+
+def _filled(value: Any, built: Mapping[str, object]) -> Any:
+    """The argument with every reference replaced by its component."""
+    if isinstance(value, Reference):
+        return built[value.name]
+    if isinstance(value, list | tuple):
+        return type(value)(_filled(item, built) for item in value)
+    if isinstance(value, dict):
+        return {key: _filled(item, built) for key, item in value.items()}
+    return value
+
+
+def _words(error: BaseException) -> str:
+    """What an error says; house errors speak for themselves, others add their kind."""
+    text = str(error)
+    return text if isinstance(error, EngineError) and text else f"{type(error).__name__} {text}".strip()
