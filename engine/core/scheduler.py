@@ -98,6 +98,11 @@ class Schedule(Protocol):
 
     async def run_until(self, monotonic: float) -> None: ...
 
+    @property
+    def shared(self) -> Scheduler:
+        """The host's own timetable, for what outlives one service: a feed that several of them read through the hub."""
+        ...
+
 
 @runtime_checkable
 class MovableClock(Clock, Protocol):
@@ -116,6 +121,10 @@ class Scheduler:
         self._phases = 0
         self._loop_task: asyncio.Task[None] | None = None
         self._filled = asyncio.Event()
+
+    @property
+    def shared(self) -> Scheduler:
+        return self
 
     def every(
         self,
@@ -243,6 +252,10 @@ class JobScope:
 
     async def run_until(self, monotonic: float) -> None:
         await self._scheduler.run_until(monotonic)
+
+    @property
+    def shared(self) -> Scheduler:
+        return self._scheduler
 
     def release(self) -> None:
         """Let every job fire from now on."""

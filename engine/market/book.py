@@ -5,7 +5,7 @@ Measured as the fastest of six exact designs in plain Python for ten-level reads
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -84,6 +84,12 @@ class OrderBook:
         if side is Side.BUY:
             return [Level(price, self._bids[price]) for price in self._bid_prices[: -levels - 1 : -1]]
         return [Level(price, self._asks[price]) for price in self._ask_prices[:levels]]
+
+    def better_than(self, side: Side, price: Decimal) -> list[Decimal]:
+        """The prices of a side that stand before the given one in the queue to trade."""
+        if side is Side.BUY:
+            return self._bid_prices[bisect_right(self._bid_prices, price) :]
+        return self._ask_prices[: bisect_left(self._ask_prices, price)]
 
     def depth_quote(self, side: Side, band_bps: Decimal) -> Decimal:
         """Resting notional within ±band_bps of mid on one side, in quote currency; zero without a mid."""

@@ -1,0 +1,131 @@
+"""A matching engine for our own orders against a public market that does not see them.
+
+An order fills when the public market says somebody would have traded with it: a print through its price, a print at
+its price once the queue ahead is served, or the opposite best coming to its price. A print never fills more than its
+own size, however many orders of ours it meets, and prints come from the real or simulated flow: adverse selection is
+in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from engine.core.decimals import ZERO
+from engine.market.book import OrderBook
+from engine.market.types import OrderRequest, OrderStatus, Side, Trade
+from engine.venues.paper.queue import QueuePosition
+
+
+class PaperOrder:
+    """One order at the paper venue."""
+
+    __slots__ = ("crossed", "filled_base", "queue", "request", "status", "venue_order_id")
+
+    def __init__(self, request: OrderRequest, venue_order_id: str) -> None:
+        self.request = request
+        self.venue_order_id = venue_order_id
+        self.status = OrderStatus.PENDING
+        self.filled_base = ZERO
+        self.queue: QueuePosition | None = None
+        """None until the order has arrived and joined a queue."""
+        self.crossed = ZERO
+        """Opposite volume at or inside our price that has already been matched against us."""
+
+    @property
+    def remaining_base(self) -> Decimal:
+        return self.request.size_base - self.filled_base
+
+
+Execute = Callable[[PaperOrder, Decimal, Decimal, bool, int], bool]
+"""(order, price, size_base, is_maker, ts_ns) -> whether the fill was booked. False ends matching: we may not trade."""
+
+
+class Matcher:
+    """The orders that rest, best first on each side."""
+
+    def __init__(self, *, lot: Decimal, execute: Execute) -> None:
+        self._lot = lot
+        self._execute = execute
+        self._sides: dict[Side, list[PaperOrder]] = {Side.BUY: [], Side.SELL: []}
+
+    def add(self, order: PaperOrder, book: OrderBook) -> None:
+        """Join the back of the queue at the order's price."""
+        request = order.request
+        order.queue = QueuePosition(book.size_at(request.side, request.price), self._lot)
+        resting = self._sides[request.side]
+        resting.append(order)
+        resting.sort(key=lambda other: -other.request.side.sign * other.request.price)
+
+    def remove(self, order: PaperOrder) -> None:
+        resting = self._sides[order.request.side]
+        if order in resting:
+            resting.remove(order)
+
+    def crosses_own(self, side: Side, price: Decimal) -> bool:
+        """True when an order there would meet an order of our own."""
+        others = self._sides[side.opposite]
+        return bool(others) and (others[0].request.price - price) * side.sign <= 0
+
+    def take(self, order: PaperOrder, book: OrderBook, ts_ns: int) -> None:
+        """Match an arriving order that may take: level by level down to its limit. The public book stays as it is."""
+        side, limit = order.request.side, order.request.price
+        for level in book.top(side.opposite, 1000):
+            if (level.price - limit) * side.sign > 0 or not order.remaining_base:
+                return
+            if not self._execute(order, level.price, min(order.remaining_base, level.size_base), False, ts_ns):
+                return
+            order.crossed += level.size_base
+
+    def on_trade(self, trade: Trade) -> None:
+        """A public print: serve our orders it reached, in price order."""
+        side = trade.aggressor.opposite
+        resting = self._sides[side]
+        if not resting or (resting[0].request.price - trade.price) * side.sign < 0:
+            return
+        left = trade.size_base
+        for order in tuple(resting):
+            distance = (order.request.price - trade.price) * side.sign
+            if distance < 0 or not left:
+                return
+            assert order.queue is not None
+            reached = left if distance else order.queue.on_trade(left)
+            size = min(reached, order.remaining_base)
+            if size:
+                if not self._execute(order, order.request.price, size, True, trade.ts_ns):
+                    return
+                left -= size
+
+    def on_book(self, book: OrderBook, ts_ns: int) -> None:
+        """A new public book: queues shrink by cancels, and an opposite best at our price has traded with us."""
+        for side, resting in self._sides.items():
+            if not resting:
+                continue
+            for order in resting:
+                assert order.queue is not None
+                order.queue.on_level(book.size_at(side, order.request.price))
+            opposite = book.best_ask if side is Side.BUY else book.best_bid
+            if opposite is None:
+                continue
+            if (resting[0].request.price - opposite) * side.sign < 0:
+                for order in resting:
+                    order.crossed = ZERO
+                continue
+            self._cross(tuple(resting), book, ts_ns)
+
+    def _cross(self, resting: Iterable[PaperOrder], book: OrderBook, ts_ns: int) -> None:
+        given = ZERO
+        for order in resting:
+            side, price = order.request.side, order.request.price
+            volume = ZERO
+            for level in book.top(side.opposite, 50):
+                if (level.price - price) * side.sign > 0:
+                    break
+                volume += level.size_base
+            fresh = volume - max(order.crossed, given)
+            order.crossed = max(order.crossed, volume)
+            size = min(fresh, order.remaining_base)
+            if size > 0:
+                if not self._execute(order, price, size, True, ts_ns):
+                    return
+                given += size
