@@ -21,6 +21,7 @@ from typing import Any
 from mmplatform.desk import ROOT, Address, Desk, DeskError, var_directory
 from mmplatform.embedded import EmbeddedError, Postgres, Server, Valkey, free_port, port_is_free
 from mmplatform.processes import Child, Household, Log, Stopped, command_of
+from mmplatform.serve import commands
 
 DEFAULT_PORT = 8000
 STOP_ORDER = (("engine", "beat"), ("supervisor", "worker", "web"), ("valkey", "postgres"))
@@ -30,29 +31,6 @@ ROUTINE = {
     "valkey": re.compile(r"Reading config|Memory overcommit|signal-handler|ready to exit"),
 }
 """What the embedded servers say on every start and stop, hidden unless they die."""
-
-
-def commands(*, port: int, engine_seats: int) -> dict[str, list[str]]:
-    """Return the platform's own processes by name: what runs in every setting, here and in docker-compose.yml."""
-    python = sys.executable
-    web = [
-        "mmplatform.asgi:application",
-        "--loop",
-        "uvloop",
-        "--log-level",
-        "warning",
-        "--timeout-graceful-shutdown",
-        "3",
-    ]
-    celery = [python, "-m", "celery", "-A", "mmplatform.celery"]
-    worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    return {
-        "web": [python, "-m", "uvicorn", *web, "--port", str(port)],
-        "engine": [*worker, "-n", "engine@%h", "-Q", "engine", "-c", str(engine_seats)],
-        "supervisor": [*worker, "-n", "supervisor@%h", "-Q", "supervise", "-c", "1"],
-        "worker": [*worker, "-n", "worker@%h", "-Q", "default", "-c", "1"],
-        "beat": [*celery, "beat", "--loglevel", "INFO"],
-    }
 
 
 def arguments() -> argparse.Namespace:
