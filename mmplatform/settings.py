@@ -94,3 +94,6 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
+
+SAMPLE_DAYS = int(os.environ.get("MM_SAMPLE_DAYS", "45"))
+"""How long raw samples are kept; rollups and the counted seconds of obligations stay."""
