@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
@@ -69,7 +70,8 @@ async def run(config: Config, registry: Registry, *, for_s: float | None = None)
     _listen_for_signals(end)
     failure: BaseException | None = None
     up = asyncio.create_task(_bring_up(container), name="bring up")
-    await asyncio.wait([up, ended], return_when=asyncio.FIRST_COMPLETED)
+    either: list[asyncio.Future[Any]] = [up, ended]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if not up.done():
         up.cancel()
         await asyncio.wait({up})
