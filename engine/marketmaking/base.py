@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from engine.market.rounding import Rounding
 from engine.market.types import Instrument, NoPrice, Price, QuoteSet
 from engine.venues.base import MarketFeed
 
@@ -22,7 +23,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """What the account holds, as far as quoting cares."""
 
     position_base: Decimal
-    """Base bought minus base sold since the session began."""
+    """Base bought minus base sold since the session began, less fees taken in base."""
     base_free: Decimal
     base_total: Decimal
     quote_free: Decimal
@@ -34,6 +35,8 @@ class QuoteContext(msgspec.Struct, frozen=True, kw_only=True):
 
     ts_ns: int
     instrument: Instrument
+    rounding: Rounding
+    """The market's price and size grids."""
     feed: MarketFeed
     reference: Price
     inventory: Inventory

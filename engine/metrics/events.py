@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.core.states import State, Trigger
-from engine.market.types import Fill, OrderStatus, Side
+from engine.market.types import Fill, OrderStatus, Quote, Side
 
 
 class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
@@ -38,6 +38,14 @@ class OrderChanged(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
     reason: str
 
 
+class QuotesSimulated(msgspec.Struct, frozen=True, kw_only=True, tag="simulated"):
+    """Shadow mode: what would rest in the book now, had it been sent. Empty when nothing would."""
+
+    ts_ns: int
+    symbol: str
+    quotes: tuple[Quote, ...]
+
+
 class FillRecorded(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
     """A fill and what it did to the position. All *_quote fields are quote currency, totals since the session began."""
 
@@ -47,6 +55,7 @@ class FillRecorded(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
     realised_quote: Decimal
     """Realised PnL of this fill alone, fees excluded."""
     fee_quote: Decimal
+    """Zero when the fee was paid in an asset without a known rate; a Notice says so."""
     position_base: Decimal
     average_cost: Decimal
     realised_total_quote: Decimal
@@ -114,7 +123,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, tag="sample"):
     """Venue depth within ±2 % of mid, ours included."""
     market_ask_depth_quote: Decimal | None = None
     position_base: Decimal = Decimal(0)
-    """Base bought minus base sold since the session began."""
+    """Base bought minus base sold since the session began, less fees taken in base."""
     base_total: Decimal | None = None
     """Balance of the account, resting orders included."""
     quote_total: Decimal | None = None
@@ -128,6 +137,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, tag="sample"):
     open_bids: int = 0
     open_asks: int = 0
     orders_sent: int = 0
+    """Since this holder loaded; so is `cancels_sent`. Rates are differences."""
     cancels_sent: int = 0
     book_age_ms: float | None = None
     tick_late_ms: float = 0.0
@@ -190,6 +200,7 @@ class RecordingEnded(msgspec.Struct, frozen=True, kw_only=True, tag="recording_e
 Event = (
     StateChanged
     | OrderChanged
+    | QuotesSimulated
     | FillRecorded
     | RiskTriggered
     | HaltCompleted

@@ -1,0 +1,40 @@
+"""marketmaking.ladder: evenly spaced bids and asks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from engine.core.component import Component
+from engine.core.params import Bps, Count, Size
+from engine.market.types import QuoteSet
+from engine.marketmaking import formulas
+from engine.marketmaking.base import QuoteContext
+
+
+class Ladder(Component):
+    """Post evenly spaced bids and asks around the reference price, whatever the inventory."""
+
+    def __init__(
+        self,
+        *,
+        half_spread_bps: Annotated[Decimal, Bps(gt=0, lt=10000, help="Reference price to innermost quote")],
+        size_base: Annotated[Decimal, Size(gt=0, help="Size of one order")],
+        levels: Annotated[int, Count(ge=1, le=50, help="Orders a side")] = 1,
+        level_spacing_bps: Annotated[
+            Decimal, Bps(ge=0, lt=10000, help="Distance between levels, of the reference price")
+        ] = Decimal(5),
+    ) -> None:
+        self.half_spread_bps = half_spread_bps
+        self.size_base = size_base
+        self.levels = levels
+        self.level_spacing_bps = level_spacing_bps
+
+    def quotes(self, context: QuoteContext) -> QuoteSet:
+        prices = formulas.ladder(
+            reference=context.reference.value,
+            half_spread_bps=self.half_spread_bps,
+            levels=self.levels,
+            level_spacing_bps=self.level_spacing_bps,
+        )
+        return formulas.post(prices, context.rounding, size_base=self.size_base)
