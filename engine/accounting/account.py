@@ -1,0 +1,57 @@
+"""What an account holds: the venue's balances and the position our own fills made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+
+from engine.accounting.position import Booked, Position
+from engine.core.decimals import ZERO
+from engine.core.service import Restore
+from engine.market.types import Balance, Fill, Instrument
+from engine.marketmaking.base import Inventory
+
+
+class Account:
+    """One deployment's account in one market. Balances are the venue's word, asked again after every fill."""
+
+    def __init__(self, instrument: Instrument, *, restore: Restore | None = None) -> None:
+        self.instrument = instrument
+        self.position = Position(base_asset=instrument.base, quote_asset=instrument.quote, restore=restore)
+        self.balances: Mapping[str, Balance] = {}
+        self.is_stale = True
+        """Whether a fill came since the balances were asked for."""
+
+    def apply(self, fill: Fill, *, fee_rate: Decimal | None = None) -> Booked:
+        self.is_stale = True
+        return self.position.apply(fill, fee_rate=fee_rate)
+
+    async def refresh(self, fetch: Callable[[], Awaitable[Mapping[str, Balance]]]) -> None:
+        self.is_stale = False
+        self.balances = await fetch()
+
+    def inventory(self) -> Inventory:
+        base = self.balances.get(self.instrument.base)
+        quote = self.balances.get(self.instrument.quote)
+        return Inventory(
+            position_base=self.position.base,
+            base_free=base.free if base else ZERO,
+            base_total=base.total if base else ZERO,
+            quote_free=quote.free if quote else ZERO,
+            quote_total=quote.total if quote else ZERO,
+        )
+
+    def total_quote(self, mark: Decimal | None) -> Decimal | None:
+        """Total PnL at a mark; None while a position is open and there has been no price yet."""
+        if mark is not None:
+            return self.position.total_quote(mark)
+        return None if self.position.base else self.position.realised_quote - self.position.fees_quote
+
+    def inventory_ratio(self, mid: Decimal | None) -> Decimal | None:
+        """Value of base over value of base and quote, 0 to 1; None without balances or a mid."""
+        base = self.balances.get(self.instrument.base)
+        quote = self.balances.get(self.instrument.quote)
+        if mid is None or base is None or quote is None:
+            return None
+        value = base.total * mid
+        return value / (value + quote.total) if value + quote.total > 0 else None

@@ -1,0 +1,322 @@
+"""The only door to a venue. Cancels go first, orders only with permission, and what was not answered is asked about.
+
+Venues in this process (`immediate`) are awaited inside the tick. Calls to others run as tasks the container owns, so
+that no venue's slowness holds up a tick or a halt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine.core.clock import NS, Clock
+from engine.core.errors import AuthRejected, EngineError, NotReady, OutcomeUnknown, PermitLost, Refused
+from engine.execution.ids import OrderIds
+from engine.execution.tracker import OrderEvent, OrderTracker, Slot, TrackedOrder
+from engine.market.types import Fill, OrderReport, OrderRequest, OrderStatus, Quote
+from engine.marketmaking.formulas import name
+from engine.venues.base import Exchange, PlaceRefused, PlaceUnknown
+
+T = TypeVar("T")
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sweep found out: whether the venue itself lists no order of ours any more."""
+
+    clean: bool
+    cancelled: int
+    detail: str = ""
+
+
+class Gateway:
+    """Sends for one deployment in one market and keeps its tracker true.
+
+    may_place()          why no order may be placed now, or an empty string; asked right before every send
+    on_fill(fill)        hears of executions found by asking; may be told one twice
+    on_trouble(reason)   hears that a person is needed: the venue refuses our credentials
+    response_timeout_s   an order or cancel not answered for this long is unknown, and the venue is asked
+    """
+
+    def __init__(
+        self,
+        *,
+        exchange: Exchange,
+        tracker: OrderTracker,
+        ids: OrderIds,
+        clock: Clock,
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        may_place: Callable[[], str],
+        on_fill: Callable[[Fill], None],
+        on_trouble: Callable[[str], None],
+        response_timeout_s: float,
+    ) -> None:
+        self.orders_sent = 0
+        self.cancels_sent = 0
+        self._exchange = exchange
+        self._symbol = tracker.symbol
+        self._tracker = tracker
+        self._ids = ids
+        self._clock = clock
+        self._spawn = spawn
+        self._may_place = may_place
+        self._on_fill = on_fill
+        self._on_trouble = on_trouble
+        self._timeout_s = response_timeout_s
+        self._placing = 0
+        self._asking = False
+        self._ask_again_at = 0.0
+        self._unanswered_asks = 0
+        self._refusals: dict[Slot, _Refusals] = {}
+
+    # Orders
+
+    async def place(self, quotes: Sequence[Quote]) -> tuple[str, ...]:
+        """Send new orders; returns a sentence for each that was held back. Slots that are held are passed over."""
+        if why_not := self._may_place():
+            return (why_not,)
+        notes: list[str] = []
+        requests: list[OrderRequest] = []
+        now = self._clock.monotonic()
+        for quote in quotes:
+            slot = (quote.side, quote.level)
+            refusals = self._refusals.get(slot)
+            if refusals and now < refusals.until:
+                notes.append(f"{name(*slot)} waits after {refusals.count} refusals in a row: {refusals.reason}.")
+                continue
+            if self._tracker.at(slot) is not None:
+                continue
+            order = self._tracker.open(self._ids.next(), quote)
+            requests.append(
+                OrderRequest(
+                    client_order_id=order.client_order_id,
+                    symbol=self._symbol,
+                    side=quote.side,
+                    price=quote.price,
+                    size_base=quote.size_base,
+                )
+            )
+        if requests:
+            await self._run(self._place(requests), "place")
+        return tuple(notes)
+
+    async def _place(self, requests: Sequence[OrderRequest]) -> None:
+        orders = [order for request in requests if (order := self._tracker.find(request.client_order_id))]
+        # Asked here and not only by the caller: a halt may have come between the tick and this task's turn.
+        if why_not := self._may_place():
+            self._reject(orders, why_not)
+            return
+        self.orders_sent += len(orders)
+        self._placing += 1
+        answered: Sequence[OrderReport] = ()
+        failure = "The venue did not answer the order."
+        try:
+            answered = await self._exchange.place(requests)
+        except (Refused, NotReady, PermitLost) as error:
+            self._reject(orders, str(error))
+        except AuthRejected as error:
+            self._reject(orders, str(error))
+            self._on_trouble(str(error))
+        except OutcomeUnknown as error:
+            failure = str(error)
+        finally:
+            # Also when the call was cancelled or broke in a way nobody foresaw: what may have arrived is unknown.
+            self._placing -= 1
+            for answer in answered:
+                self._hear_placed(answer)
+            told = {answer.client_order_id for answer in answered}
+            for order in orders:
+                if order.status is OrderStatus.PENDING and order.client_order_id not in told:
+                    self._tracker.lose(order, failure)
+
+    def _hear_placed(self, answer: OrderReport) -> None:
+        order = self._tracker.find(answer.client_order_id)
+        if order is None:
+            return
+        slot = (order.side, order.level)
+        if isinstance(answer, PlaceUnknown):
+            if order.status is OrderStatus.PENDING:
+                self._tracker.lose(order, answer.reason or "The venue gave no clear answer to the order.")
+        elif isinstance(answer, PlaceRefused):
+            self._tracker.conclude(order, OrderEvent.REJECTED, answer.reason)
+            self._refusals[slot] = _Refusals.after(self._refusals.get(slot), answer.reason, self._clock.monotonic())
+        else:
+            self._tracker.hear(answer)
+            self._refusals.pop(slot, None)
+
+    def _reject(self, orders: Collection[TrackedOrder], reason: str) -> None:
+        for order in orders:
+            self._tracker.conclude(order, OrderEvent.REJECTED, reason)
+
+    # Cancels
+
+    async def cancel(self, orders: Collection[TrackedOrder]) -> None:
+        """Send cancels. They need no permit: they name our own orders and only ever lower the risk."""
+        if orders:
+            self._tracker.cancel_sent(orders)
+            self.cancels_sent += len(orders)
+            await self._run(self._cancel([order.client_order_id for order in orders]), "cancel")
+
+    async def _cancel(self, client_order_ids: Sequence[str]) -> None:
+        try:
+            answers = await self._exchange.cancel(self._symbol, client_order_ids)
+        except EngineError as error:
+            # Whatever kept the cancel from being carried out, the orders may rest or may have filled.
+            for order in filter(None, map(self._tracker.find, client_order_ids)):
+                self._tracker.lose(order, f"The cancel failed: {error}")
+            if isinstance(error, AuthRejected):
+                self._on_trouble(str(error))
+            return
+        for answer in answers:
+            self._tracker.hear(answer, asked=True)
+
+    # Doubt
+
+    async def settle(self) -> None:
+        """Turn what was not answered in time into unknown, and ask the venue about all that is."""
+        now = self._clock.monotonic()
+        for order in list(self._tracker.working()):
+            waits = order.status in (OrderStatus.PENDING, OrderStatus.CANCELLING)
+            if waits and now - order.status_at > self._timeout_s:
+                self._tracker.lose(order, f"The venue did not answer within {self._timeout_s:g} s.")
+        if self._asking or now < self._ask_again_at or not self._tracker.in_doubt():
+            return
+        await self._run(self._ask_once(), "ask")
+
+    async def _ask_once(self) -> None:
+        self._asking = True
+        try:
+            await self.ask(self._tracker.in_doubt())
+            self._unanswered_asks = 0
+        except EngineError as error:
+            self._unanswered_asks += 1
+            if isinstance(error, AuthRejected):
+                self._on_trouble(str(error))
+        finally:
+            self._asking = False
+            wait_s = min(self._timeout_s * 2**self._unanswered_asks, 30) / 2
+            self._ask_again_at = self._clock.monotonic() + wait_s
+
+    async def ask(self, about: Collection[TrackedOrder]) -> list[str]:
+        """Ask the venue for open orders and executions and conclude what follows about some; returns what rests by id.
+
+        Open orders first: an order missing there has ended, and its executions are all in the fills asked for after.
+        An order of ours that is listed but not tracked is taken up. Raises the venue's EngineError.
+        """
+        asked_at = self._clock.monotonic()
+        listed = {
+            report.client_order_id: report
+            for report in await self._exchange.open_orders(self._symbol)
+            if self._ids.owns(report.client_order_id) and not self._ids.is_newer(report.client_order_id)
+        }
+        if about:
+            since_ns = min(order.created_ns for order in about) - _CLOCKS_DIFFER_NS
+            for fill in await self._exchange.fills(self._symbol, since_ns):
+                self._on_fill(fill)
+        for report in listed.values():
+            order = self._tracker.find(report.client_order_id)
+            if order is None:
+                self._tracker.adopt(report)
+            elif order.status_at <= asked_at:
+                self._tracker.hear(report, asked=True)
+        for order in about:
+            if order.client_order_id not in listed:
+                self._conclude(order, asked_at)
+        return list(listed)
+
+    def _conclude(self, order: TrackedOrder, asked_at: float) -> None:
+        """End an order that the venue does not list, unless it has moved since the question or may yet arrive."""
+        if order.status not in (OrderStatus.UNKNOWN, OrderStatus.CANCELLING) or order.status_at > asked_at:
+            return
+        # A request that was never acknowledged may still be on its way to the venue.
+        if not order.confirmed and asked_at - order.created_at < 2 * self._timeout_s:
+            return
+        self._tracker.conclude(order, OrderEvent.CANCELLED, "The venue lists it neither as open nor as filled.")
+
+    # Proof
+
+    async def sweep(self, *, within_s: float) -> Proof:
+        """Cancel everything of ours and ask until the venue lists nothing, at most for `within_s`.
+
+        Orders are named one by one: the account may hold others' orders, and they are none of our business.
+        """
+        began, began_here = self._clock.monotonic(), time.monotonic()
+        cancelled: dict[str, None] = {}
+        wait_s = 0.005
+        while True:
+            working = list(self._tracker.working())
+            cancelled.update((order.client_order_id, None) for order in working)
+            try:
+                await self._cancel_again(working)
+                resting = await self._bounded(self.ask([*self._tracker.working(), *self._tracker.in_doubt()]))
+                detail = self._what_is_left(resting)
+            except (EngineError, TimeoutError) as error:
+                detail = f"The venue could not be asked: {str(error) or 'no answer in time'}."
+            if not detail:
+                return Proof(clean=True, cancelled=len(cancelled))
+            elapsed = max(self._clock.monotonic() - began, time.monotonic() - began_here)
+            if elapsed >= within_s:
+                return Proof(clean=False, cancelled=len(cancelled), detail=detail)
+            wait_s = min(wait_s * 2, 0.5, within_s - elapsed)
+            await self._pause(wait_s)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait by the clock, yet never longer than that here: a recording's clock may have stopped for good."""
+        waiting = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + seconds))
+        await asyncio.wait({waiting}, timeout=seconds)
+        waiting.cancel()
+
+    async def _cancel_again(self, orders: Collection[TrackedOrder]) -> None:
+        """Cancel whatever is not being cancelled already, or has been for too long."""
+        now = self._clock.monotonic()
+        again = [
+            order
+            for order in orders
+            if order.status is not OrderStatus.CANCELLING or now - order.status_at > self._timeout_s
+        ]
+        if again:
+            self._tracker.cancel_sent(again)
+            self.cancels_sent += len(again)
+            await self._bounded(self._cancel([order.client_order_id for order in again]))
+
+    def _what_is_left(self, resting: Collection[str]) -> str:
+        if resting:
+            return f"Still listed by the venue: {', '.join(resting)}."
+        if self._placing:
+            return "An order is on its way to the venue and has not been answered."
+        left = [order.client_order_id for order in self._tracker.working()]
+        return f"Not yet accounted for by the venue: {', '.join(left)}." if left else ""
+
+    async def _bounded(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await a venue's answer for no longer than the response timeout. Raises TimeoutError."""
+        if self._exchange.immediate:
+            return await call
+        return await asyncio.wait_for(call, self._timeout_s)
+
+    async def _run(self, call: Coroutine[Any, Any, None], what: str) -> None:
+        if self._exchange.immediate:
+            await call
+        else:
+            self._spawn(call, f"{what} {self._symbol}")
+
+
+class _Refusals(msgspec.Struct, frozen=True):
+    """A slot the venue refuses again and again waits longer each time, up to half a minute."""
+
+    count: int
+    until: float
+    reason: str
+
+    @classmethod
+    def after(cls, earlier: _Refusals | None, reason: str, now: float) -> _Refusals:
+        count = earlier.count + 1 if earlier else 1
+        # The first refusal is often a post-only order that the market crossed: the next tick's price mends it.
+        wait_s = 0.0 if count < 3 else min(2.0 ** (count - 3), 30.0)
+        return cls(count, now + wait_s, reason.rstrip(".") or "no reason given")
+
+
+_CLOCKS_DIFFER_NS = 60 * NS
+"""Venue stamps are another machine's: ask for executions from a minute earlier. Repeated fills are recognised."""

@@ -1,0 +1,343 @@
+"""Every order of ours from before it is sent until the venue has accounted for all of it (Q11).
+
+What a venue says about an order arrives in any order, more than once, or never. So status follows a table, a stale word
+is told from a fresh one by the venue's stamp, filled size only grows, and fills count once by their id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from enum import StrEnum
+
+from engine.core.clock import Clock
+from engine.core.decimals import ZERO
+from engine.market.types import FINAL, Fill, OrderReport, OrderStatus, Quote, Side
+from engine.metrics.events import OrderChanged
+
+Slot = tuple[Side, int]
+"""(side, level): the place in the ladder an order holds. One order a slot, so a side can never be posted twice."""
+
+
+class OrderEvent(StrEnum):
+    """What can happen to an order, as far as its status cares."""
+
+    ACCEPTED = "accepted"
+    """The venue says it rests."""
+    PART_FILLED = "part_filled"
+    FILLED = "filled"
+    CANCEL_SENT = "cancel_sent"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    LOST = "lost"
+    """No answer, a garbled one, or the venue no longer knows it: it must be asked."""
+
+
+_PENDING, _OPEN, _PART = OrderStatus.PENDING, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
+_CANCELLING, _UNKNOWN = OrderStatus.CANCELLING, OrderStatus.UNKNOWN
+_FILLED, _CANCELLED, _REJECTED = OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED
+
+TRANSITIONS: dict[tuple[OrderStatus, OrderEvent], OrderStatus] = {
+    (_PENDING, OrderEvent.ACCEPTED): _OPEN,
+    (_PENDING, OrderEvent.PART_FILLED): _PART,
+    (_OPEN, OrderEvent.ACCEPTED): _OPEN,
+    (_OPEN, OrderEvent.PART_FILLED): _PART,
+    (_PART, OrderEvent.ACCEPTED): _PART,
+    (_PART, OrderEvent.PART_FILLED): _PART,
+    # A late acknowledgement or a partial fill does not undo a cancel that is on its way.
+    (_CANCELLING, OrderEvent.ACCEPTED): _CANCELLING,
+    (_CANCELLING, OrderEvent.PART_FILLED): _CANCELLING,
+    (_UNKNOWN, OrderEvent.ACCEPTED): _OPEN,
+    (_UNKNOWN, OrderEvent.PART_FILLED): _PART,
+    **{
+        (status, event): result
+        for status in (_PENDING, _OPEN, _PART, _CANCELLING, _UNKNOWN)
+        for event, result in (
+            (OrderEvent.FILLED, _FILLED),
+            (OrderEvent.CANCEL_SENT, _CANCELLING),
+            (OrderEvent.CANCELLED, _CANCELLED),
+            (OrderEvent.REJECTED, _REJECTED),
+            (OrderEvent.LOST, _UNKNOWN),
+        )
+    },
+    # After the end: a fill that overtook the cancel may still complete the order; a venue that fills or lists what it
+    # had refused, or what we had taken for gone, contradicts itself and is asked.
+    (_FILLED, OrderEvent.FILLED): _FILLED,
+    (_FILLED, OrderEvent.PART_FILLED): _FILLED,
+    (_FILLED, OrderEvent.ACCEPTED): _FILLED,
+    (_CANCELLED, OrderEvent.CANCELLED): _CANCELLED,
+    (_CANCELLED, OrderEvent.PART_FILLED): _CANCELLED,
+    (_CANCELLED, OrderEvent.FILLED): _FILLED,
+    (_CANCELLED, OrderEvent.ACCEPTED): _UNKNOWN,
+    (_REJECTED, OrderEvent.REJECTED): _REJECTED,
+    (_REJECTED, OrderEvent.PART_FILLED): _UNKNOWN,
+    (_REJECTED, OrderEvent.FILLED): _FILLED,
+    (_REJECTED, OrderEvent.ACCEPTED): _UNKNOWN,
+}
+"""(status, event) -> status. An event without an edge changes nothing: it is a repetition of what is known."""
+
+_EVENT_OF: dict[OrderStatus, OrderEvent] = {
+    _OPEN: OrderEvent.ACCEPTED,
+    _PART: OrderEvent.PART_FILLED,
+    _UNKNOWN: OrderEvent.LOST,
+    _FILLED: OrderEvent.FILLED,
+    _CANCELLED: OrderEvent.CANCELLED,
+    _REJECTED: OrderEvent.REJECTED,
+}
+
+_RESTING = frozenset({_OPEN, _PART, _CANCELLING})
+
+
+class TrackedOrder:
+    """One order of ours and all we know of it. Only the tracker changes it."""
+
+    __slots__ = (
+        "booked_base",
+        "client_order_id",
+        "confirmed",
+        "created_at",
+        "created_ns",
+        "filled_base",
+        "level",
+        "price",
+        "reason",
+        "side",
+        "size_base",
+        "slot",
+        "status",
+        "status_at",
+        "venue_order_id",
+        "venue_ts_ns",
+    )
+
+    def __init__(
+        self,
+        *,
+        client_order_id: str,
+        side: Side,
+        level: int,
+        price: Decimal,
+        size_base: Decimal,
+        at: float,
+        ts_ns: int,
+    ) -> None:
+        self.client_order_id = client_order_id
+        self.venue_order_id = ""
+        self.side = side
+        self.level = level
+        self.price = price
+        self.size_base = size_base
+        self.status = OrderStatus.PENDING
+        self.reason = ""
+        self.filled_base = ZERO
+        """Executed, as far as the venue has told in reports or fills."""
+        self.booked_base = ZERO
+        """Executed, by the fills that have reached the books."""
+        self.confirmed = False
+        """Whether the venue has ever said that it rests."""
+        self.created_at = at
+        self.created_ns = ts_ns
+        self.status_at = at
+        self.venue_ts_ns = 0
+        self.slot: Slot | None = None
+        """The place it holds; None when it ended, was left by an earlier holder or came back from the dead."""
+
+    @property
+    def remaining_base(self) -> Decimal:
+        return self.size_base - self.filled_base
+
+    @property
+    def exposure_base(self) -> Decimal:
+        """How much the position may still change by this order: what rests, and executions not yet booked."""
+        if self.status in FINAL:
+            return self.filled_base - self.booked_base
+        return self.size_base - self.booked_base
+
+    @property
+    def rests(self) -> bool:
+        """Whether the venue has confirmed it and has not confirmed its end. PENDING and UNKNOWN never count."""
+        return self.confirmed and self.status in _RESTING
+
+
+class OrderTracker:
+    """The orders of one deployment in one market.
+
+    `on_changed` hears of every transition. `live` holds what is not final or not fully booked, by client order id.
+    """
+
+    def __init__(self, *, symbol: str, clock: Clock, on_changed: Callable[[OrderChanged], None]) -> None:
+        self.symbol = symbol
+        self.live: dict[str, TrackedOrder] = {}
+        self._slots: dict[Slot, TrackedOrder] = {}
+        self._ended: dict[str, TrackedOrder] = {}
+        """The last orders that ended, for words that come late. Bounded."""
+        self._seen: dict[str, None] = {}
+        """Ids of fills already counted, oldest first. Bounded."""
+        self._clock = clock
+        self._on_changed = on_changed
+
+    def find(self, client_order_id: str) -> TrackedOrder | None:
+        return self.live.get(client_order_id) or self._ended.get(client_order_id)
+
+    def at(self, slot: Slot) -> TrackedOrder | None:
+        """The order that holds a slot; None when the slot is free."""
+        return self._slots.get(slot)
+
+    def slots(self) -> dict[Slot, TrackedOrder]:
+        """Every held slot. For reading only."""
+        return self._slots
+
+    def working(self) -> Iterator[TrackedOrder]:
+        """Orders that are not final."""
+        return (order for order in self.live.values() if order.status not in FINAL)
+
+    def in_doubt(self) -> list[TrackedOrder]:
+        """Orders about which the venue must be asked."""
+        return [order for order in self.live.values() if order.status is OrderStatus.UNKNOWN or order.status in FINAL]
+
+    def open(self, client_order_id: str, quote: Quote) -> TrackedOrder:
+        """Remember an order that is about to be sent. Raises ValueError when its slot is held."""
+        slot = (quote.side, quote.level)
+        if holder := self._slots.get(slot):
+            raise ValueError(f"The slot {quote.side} {quote.level} is held by {holder.client_order_id}.")
+        order = TrackedOrder(
+            client_order_id=client_order_id,
+            side=quote.side,
+            level=quote.level,
+            price=quote.price,
+            size_base=quote.size_base,
+            at=self._clock.monotonic(),
+            ts_ns=self._clock.now_ns(),
+        )
+        self.live[client_order_id] = order
+        self._slots[slot] = order
+        order.slot = slot
+        self._emit(order, None)
+        return order
+
+    def adopt(self, report: OrderReport) -> TrackedOrder:
+        """Take up an order that an earlier holder left. It has no slot: it is only ever cancelled."""
+        order = TrackedOrder(
+            client_order_id=report.client_order_id,
+            side=report.side,
+            level=0,
+            price=report.price,
+            size_base=report.size_base,
+            at=self._clock.monotonic(),
+            ts_ns=report.ts_ns,
+        )
+        order.venue_order_id = report.venue_order_id
+        order.filled_base = order.booked_base = report.filled_base
+        order.status = OrderStatus.UNKNOWN
+        order.confirmed = True
+        self.live[order.client_order_id] = order
+        return order
+
+    def hear(self, report: OrderReport, *, asked: bool = False) -> TrackedOrder | None:
+        """Take the venue's word on an order; None when it is not one we track.
+
+        `asked` marks the answer to a question put after our last change, which no stamp makes stale.
+        """
+        order = self.find(report.client_order_id)
+        if order is None:
+            return None
+        if report.venue_order_id:
+            order.venue_order_id = report.venue_order_id
+        event = _EVENT_OF.get(report.status)
+        if event is None:
+            return order
+        stale = report.ts_ns < order.venue_ts_ns or (order.status in FINAL and report.ts_ns == order.venue_ts_ns)
+        if stale and not asked and event in (OrderEvent.ACCEPTED, OrderEvent.PART_FILLED):
+            # An old word says nothing about the status any more, but executions only grow.
+            event = OrderEvent.PART_FILLED
+            if report.filled_base <= order.filled_base:
+                return order
+        order.venue_ts_ns = max(order.venue_ts_ns, report.ts_ns)
+        if event is OrderEvent.ACCEPTED:
+            order.confirmed = True
+        if event is OrderEvent.FILLED:
+            order.filled_base = order.size_base
+        self._take(order, event, report.reason, filled_base=report.filled_base)
+        return order
+
+    def book(self, fill: Fill) -> bool:
+        """Count a fill; False when it has been counted before. Raises nothing for an order we do not track."""
+        if fill.fill_id in self._seen:
+            return False
+        self._seen[fill.fill_id] = None
+        if len(self._seen) > _REMEMBERED_FILLS:
+            del self._seen[next(iter(self._seen))]
+        order = self.find(fill.client_order_id)
+        if order is None:
+            return True
+        order.booked_base += fill.size_base
+        if not order.venue_order_id:
+            order.venue_order_id = fill.venue_order_id
+        complete = order.booked_base >= order.size_base
+        event = OrderEvent.FILLED if complete else OrderEvent.PART_FILLED
+        order.confirmed = True
+        self._take(order, event, "", filled_base=order.booked_base)
+        return True
+
+    def cancel_sent(self, orders: Iterable[TrackedOrder]) -> None:
+        for order in orders:
+            self._take(order, OrderEvent.CANCEL_SENT, "")
+
+    def lose(self, order: TrackedOrder, reason: str) -> None:
+        """The order's fate is not known: the venue must be asked before its slot is used again."""
+        self._take(order, OrderEvent.LOST, reason)
+
+    def conclude(self, order: TrackedOrder, event: OrderEvent, reason: str) -> None:
+        """End an order by what the venue's open orders and fills leave as the only possibility."""
+        self._take(order, event, reason)
+
+    def _take(self, order: TrackedOrder, event: OrderEvent, reason: str, filled_base: Decimal = ZERO) -> None:
+        old = order.status
+        grown = filled_base > order.filled_base
+        if grown:
+            order.filled_base = min(filled_base, max(order.size_base, order.booked_base))
+        new = TRANSITIONS.get((old, event), old)
+        if new is not old:
+            order.status = new
+            order.status_at = self._clock.monotonic()
+            order.reason = reason
+        if new is not old or grown:
+            self._emit(order, old)
+        self._settle(order)
+
+    def _settle(self, order: TrackedOrder) -> None:
+        """Put the order where its status says it belongs."""
+        ended = order.status in FINAL
+        if ended and order.slot is not None:
+            del self._slots[order.slot]
+            order.slot = None
+        if ended and order.filled_base <= order.booked_base:
+            if self.live.pop(order.client_order_id, None) is not None:
+                self._ended[order.client_order_id] = order
+                if len(self._ended) > _REMEMBERED_ORDERS:
+                    del self._ended[next(iter(self._ended))]
+        elif self._ended.pop(order.client_order_id, None) is not None:
+            # Back from the dead. Its slot may have been given away, so it gets none and is cancelled.
+            self.live[order.client_order_id] = order
+
+    def _emit(self, order: TrackedOrder, old: OrderStatus | None) -> None:
+        self._on_changed(
+            OrderChanged(
+                ts_ns=self._clock.now_ns(),
+                client_order_id=order.client_order_id,
+                venue_order_id=order.venue_order_id,
+                symbol=self.symbol,
+                side=order.side,
+                level=order.level,
+                price=order.price,
+                size_base=order.size_base,
+                filled_base=order.filled_base,
+                old=old,
+                new=order.status,
+                reason=order.reason,
+            )
+        )
+
+
+_REMEMBERED_ORDERS = 2_000
+_REMEMBERED_FILLS = 20_000

@@ -1,0 +1,223 @@
+"""risk.guard: the pre-trade checks (Q7). Every order passes twice, as a wish and when it is about to be sent."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Annotated
+
+from engine.core.component import Component
+from engine.core.decimals import BPS, ZERO
+from engine.core.params import Bps, Count, Money
+from engine.core.states import QUOTING
+from engine.execution.tracker import TrackedOrder
+from engine.market.rounding import Rounding
+from engine.market.types import MarketStatus, Quote, QuoteSet, Side
+from engine.marketmaking.formulas import name
+from engine.risk.base import RiskState
+
+
+class Limits(Component):
+    """Refuse every order that could break a limit, counting each resting order as if it had filled.
+
+    `review` looks at the whole wanted set, so that an order which is no longer allowed is also taken down. `admit`
+    looks at what is about to be sent against everything that rests at that moment: a fill may have come in between.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_position_quote: Annotated[
+            Decimal, Money(gt=0, help="Largest position either way, at the reference price, if every order filled")
+        ],
+        max_loss_quote: Annotated[Decimal, Money(gt=0, help="Largest loss since the session began")],
+        max_order_size_quote: Annotated[Decimal, Money(gt=0, help="Largest single order")],
+        max_open_notional_quote: Annotated[Decimal, Money(gt=0, help="Largest sum of all resting orders")],
+        price_band_bps: Annotated[
+            Decimal, Bps(gt=0, le=10000, help="Furthest an order may stand from the reference price")
+        ] = Decimal(500),
+        max_orders_per_s: Annotated[
+            int, Count(ge=1, help="New orders in any second; cancels are never held back")
+        ] = 10,
+    ) -> None:
+        self.max_position_quote = max_position_quote
+        self.max_loss_quote = max_loss_quote
+        self.max_order_size_quote = max_order_size_quote
+        self.max_open_notional_quote = max_open_notional_quote
+        self.price_band_bps = price_band_bps
+        self.max_orders_per_s = max_orders_per_s
+        self._band = price_band_bps / BPS
+        self._sent_at: deque[float] = deque()
+        self._rounding: Rounding | None = None
+
+    def review(self, quotes: QuoteSet, state: RiskState) -> QuoteSet:
+        if refusal := self._refuse_all(state):
+            return QuoteSet(reason=refusal, notes=quotes.notes)
+        if not quotes.quotes:
+            return quotes
+        reference = state.reference or ZERO
+        held = {order.slot: order for order in state.orders if order.slot is not None}
+        exposure = _Exposure(self, state, (o for o in state.orders if o.slot not in _slots(quotes.quotes)))
+        allowed: list[Quote] = []
+        notes = list(quotes.notes)
+        taken: set[tuple[Side, Decimal]] = set()
+        best_bid: Decimal | None = None
+        best_ask: Decimal | None = None
+        for quote in quotes.quotes:
+            order = held.get((quote.side, quote.level))
+            refusal = self._refuse(quote, state, reference)
+            if not refusal and (quote.side, quote.price) in taken:
+                refusal = f"another of our orders is wanted at {quote.price}"
+            if not refusal and quote.side is Side.BUY and best_ask is not None and quote.price >= best_ask:
+                refusal = f"at {quote.price} it would meet our own ask at {best_ask}"
+            if not refusal and quote.side is Side.SELL and best_bid is not None and quote.price <= best_bid:
+                refusal = f"at {quote.price} it would meet our own bid at {best_bid}"
+            refusal = refusal or exposure.refuse(quote, order)
+            if refusal:
+                exposure.keep(order)
+                notes.append(f"{name(quote.side, quote.level)} refused: {refusal}.")
+                continue
+            exposure.take(quote, order)
+            taken.add((quote.side, quote.price))
+            if quote.side is Side.BUY:
+                best_bid = quote.price if best_bid is None else max(best_bid, quote.price)
+            else:
+                best_ask = quote.price if best_ask is None else min(best_ask, quote.price)
+            allowed.append(quote)
+        if len(allowed) == len(quotes.quotes):
+            return quotes
+        reason = "" if allowed else " ".join(notes)
+        return QuoteSet(quotes=tuple(allowed), reason=reason, notes=tuple(notes))
+
+    def admit(self, quotes: Sequence[Quote], state: RiskState) -> tuple[tuple[Quote, ...], tuple[str, ...]]:
+        if refusal := self._refuse_all(state):
+            return (), (refusal,)
+        reference = state.reference or ZERO
+        exposure = _Exposure(self, state, state.orders)
+        admitted: list[Quote] = []
+        notes: list[str] = []
+        while self._sent_at and self._sent_at[0] <= state.monotonic - 1:
+            self._sent_at.popleft()
+        for quote in quotes:
+            refusal = self._refuse(quote, state, reference) or _meets_own(quote, state.orders)
+            refusal = refusal or exposure.refuse(quote, None)
+            if not refusal and len(self._sent_at) >= self.max_orders_per_s:
+                refusal = f"{self.max_orders_per_s} orders were sent within the last second; it waits"
+            if refusal:
+                notes.append(f"{name(quote.side, quote.level)} refused: {refusal}.")
+                continue
+            self._sent_at.append(state.monotonic)
+            exposure.take(quote, None)
+            admitted.append(quote)
+        return tuple(admitted), tuple(notes)
+
+    def _refuse_all(self, state: RiskState) -> str:
+        """Why no order at all may rest now; empty when some may."""
+        if state.state not in QUOTING:
+            return f"Orders are placed only while active; the deployment is {state.state}."
+        if state.feed.status is not MarketStatus.TRADING:
+            return f"The venue has halted {state.feed.instrument.symbol}."
+        if state.reference is None:
+            return "There is no reference price."
+        if state.total_pnl_quote is None:
+            return "The profit or loss of the open position is not known without a mid."
+        if state.total_pnl_quote < -self.max_loss_quote:
+            total = _short(state.total_pnl_quote)
+            return f"The total PnL of {total} is beyond the loss limit of {self.max_loss_quote}."
+        return ""
+
+    def _refuse(self, quote: Quote, state: RiskState, reference: Decimal) -> str:
+        """Why this order may not rest, whatever else does; empty when it may."""
+        instrument = state.feed.instrument
+        if self._rounding is None or self._rounding.instrument is not instrument:
+            self._rounding = Rounding(instrument)
+        rounding = self._rounding
+        if quote.price <= 0:
+            return f"its price must be positive, was {quote.price}"
+        if not rounding.ticks.holds(quote.price):
+            return f"{quote.price} is not on the venue's tick of {instrument.tick_size}"
+        if not rounding.lots.holds(quote.size_base):
+            return f"{quote.size_base} {instrument.base} is not on the venue's lot of {instrument.lot_size}"
+        if too_small := rounding.below_minimum(quote):
+            return too_small
+        if abs(quote.price - reference) > reference * self._band:
+            away_bps = abs(quote.price - reference) / reference * BPS
+            return f"{quote.price} is {away_bps:.0f} bps from the reference price, more than {self.price_band_bps} bps"
+        notional = quote.price * quote.size_base
+        if notional > self.max_order_size_quote:
+            return f"{_short(notional)} {instrument.quote} is over the order limit of {self.max_order_size_quote}"
+        return ""
+
+
+class _Exposure:
+    """Position and open notional if every order counted so far filled."""
+
+    __slots__ = ("limits", "notional", "quote_asset", "reference", "worst")
+
+    def __init__(self, limits: Limits, state: RiskState, orders: Iterable[TrackedOrder]) -> None:
+        self.limits = limits
+        self.reference = state.reference or ZERO
+        self.quote_asset = state.feed.instrument.quote
+        self.worst = {Side.BUY: state.position_base, Side.SELL: -state.position_base}
+        self.notional = ZERO
+        for order in orders:
+            self.keep(order)
+
+    def keep(self, order: TrackedOrder | None) -> None:
+        """Count what rests."""
+        if order is not None:
+            size = order.exposure_base
+            self.worst[order.side] += size
+            self.notional += size * order.price
+
+    def take(self, quote: Quote, order: TrackedOrder | None) -> None:
+        """Count a wanted order, or the one in its slot where that is larger: only one of them rests at a time."""
+        size, notional = self._larger(quote, order)
+        self.worst[quote.side] += size
+        self.notional += notional
+
+    def refuse(self, quote: Quote, order: TrackedOrder | None) -> str:
+        size, notional = self._larger(quote, order)
+        position = (self.worst[quote.side] + size) * self.reference
+        if position > self.limits.max_position_quote:
+            held = "long" if quote.side is Side.BUY else "short"
+            return (
+                f"with every resting order filled the position would be {_short(position)} {self.quote_asset} {held}, "
+                f"over the limit of {self.limits.max_position_quote}"
+            )
+        if self.notional + notional > self.limits.max_open_notional_quote:
+            return (
+                f"resting orders would come to {_short(self.notional + notional)} {self.quote_asset}, "
+                f"over the limit of {self.limits.max_open_notional_quote}"
+            )
+        return ""
+
+    @staticmethod
+    def _larger(quote: Quote, order: TrackedOrder | None) -> tuple[Decimal, Decimal]:
+        size, notional = quote.size_base, quote.size_base * quote.price
+        if order is None:
+            return size, notional
+        resting = order.exposure_base
+        return max(size, resting), max(notional, resting * order.price)
+
+
+def _slots(quotes: Sequence[Quote]) -> set[tuple[Side, int]]:
+    return {(quote.side, quote.level) for quote in quotes}
+
+
+def _meets_own(quote: Quote, orders: Iterable[TrackedOrder]) -> str:
+    """Whether the order would repeat or trade with one of ours that may still rest."""
+    for order in orders:
+        if order.status.is_final:
+            continue
+        if order.side is quote.side:
+            if order.price == quote.price:
+                return f"our order {order.client_order_id} is already at {quote.price}"
+        elif (order.price - quote.price) * quote.side.sign <= 0:
+            return f"at {quote.price} it would meet our own order at {order.price}"
+    return ""
+
+
+def _short(amount: Decimal) -> str:
+    return f"{amount:.2f}" if abs(amount) >= 1 else f"{amount:.6g}"
