@@ -1,0 +1,230 @@
+"""Executors: the live one sends, the dry-run one (shadow mode) only shows what it would have sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Protocol, runtime_checkable
+
+from engine.core.component import Component
+from engine.core.params import Seconds, Symbol
+from engine.execution.diff import Plan
+from engine.execution.gateway import Gateway, Proof
+from engine.execution.ids import OrderIds
+from engine.execution.tracker import OrderEvent, OrderTracker
+from engine.market.types import Balance, Fill, OrderReport, Quote
+from engine.metrics.events import OrderChanged, QuotesSimulated
+from engine.venues.base import Exchange, MarketSource
+
+Admit = Callable[[Sequence[Quote]], tuple[tuple[Quote, ...], tuple[str, ...]]]
+"""The guard's last word on what is about to be sent: (admitted, a sentence for each that is not)."""
+
+
+class Desk(Protocol):
+    """What an executor asks of the service it works for."""
+
+    def may_place(self) -> str:
+        """Why no order may be placed now; empty when one may."""
+        ...
+
+    def on_fill(self, fill: Fill) -> None: ...
+
+    def on_trouble(self, reason: str) -> None:
+        """A person is needed: stop."""
+        ...
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Makes what rests equal to what is wanted. It knows the orders; the service knows why."""
+
+    @property
+    def immediate(self) -> bool:
+        """Whether its calls never wait for a network."""
+        ...
+
+    @property
+    def orders_sent(self) -> int: ...
+
+    @property
+    def cancels_sent(self) -> int: ...
+
+    def attach(self, desk: Desk) -> OrderTracker:
+        """Called once by the service, before anything else. Returns the orders it keeps, for reading."""
+        ...
+
+    async def carry_out(self, plan: Plan, admit: Admit) -> tuple[str, ...]:
+        """Cancel, then place what is admitted and whose slot is free; returns a sentence for each order held back."""
+        ...
+
+    async def settle(self) -> None:
+        """Resolve what the venue has left unanswered. Called every tick."""
+        ...
+
+    async def take_over(self, within_s: float) -> Proof:
+        """Before the first quote: cancel whatever an earlier holder left resting."""
+        ...
+
+    async def sweep(self, within_s: float) -> Proof:
+        """Cancel everything of ours and prove at the venue that nothing rests."""
+        ...
+
+    async def balances(self) -> Mapping[str, Balance]:
+        """The account's balances by asset; empty when there is no account."""
+        ...
+
+
+class Live(Component):
+    """Send orders to the venue."""
+
+    def __init__(
+        self,
+        *,
+        exchange: Exchange,
+        symbol: Annotated[str, Symbol(help="Market to trade")],
+        response_timeout_s: Annotated[
+            Decimal, Seconds(gt=0, le=60, help="An order or cancel not answered for this long is unknown")
+        ] = Decimal(5),
+    ) -> None:
+        self.exchange = exchange
+        self.symbol = symbol
+        self.response_timeout_s = response_timeout_s
+        self._gateway: Gateway | None = None
+
+    @property
+    def immediate(self) -> bool:
+        return self.exchange.immediate
+
+    @property
+    def orders_sent(self) -> int:
+        return self._gateway.orders_sent if self._gateway else 0
+
+    @property
+    def cancels_sent(self) -> int:
+        return self._gateway.cancels_sent if self._gateway else 0
+
+    def attach(self, desk: Desk) -> OrderTracker:
+        runtime = self.runtime
+        self.tracker = OrderTracker(symbol=self.symbol, clock=runtime.clock, on_changed=runtime.record)
+        self._gateway = Gateway(
+            exchange=self.exchange,
+            tracker=self.tracker,
+            ids=OrderIds(
+                deployment_id=runtime.identity.deployment_id,
+                token=runtime.identity.token,
+                now_ns=runtime.clock.now_ns(),
+            ),
+            clock=runtime.clock,
+            spawn=runtime.spawn,
+            may_place=desk.may_place,
+            on_fill=desk.on_fill,
+            on_trouble=desk.on_trouble,
+            response_timeout_s=float(self.response_timeout_s),
+        )
+        self._desk = desk
+        self.exchange.on_fill.append(desk.on_fill)
+        self.exchange.on_order.append(self._hear)
+        return self.tracker
+
+    async def unload(self) -> None:
+        if self._gateway is not None:
+            self.exchange.on_fill.remove(self._desk.on_fill)
+            self.exchange.on_order.remove(self._hear)
+            self._gateway = None
+
+    async def carry_out(self, plan: Plan, admit: Admit) -> tuple[str, ...]:
+        await self._open.cancel(plan.cancel)
+        free = [quote for quote in plan.place if self.tracker.at((quote.side, quote.level)) is None]
+        if not free:
+            return ()
+        admitted, notes = admit(free)
+        return notes + await self._open.place(admitted) if admitted else notes
+
+    async def settle(self) -> None:
+        await self._open.settle()
+
+    async def take_over(self, within_s: float) -> Proof:
+        restore = self.runtime.restore
+        for report in restore.orders if restore else ():
+            if not report.status.is_final and self.tracker.find(report.client_order_id) is None:
+                self.tracker.adopt(report)
+        return await self.sweep(within_s)
+
+    async def sweep(self, within_s: float) -> Proof:
+        return await self._open.sweep(within_s=within_s)
+
+    async def balances(self) -> Mapping[str, Balance]:
+        return await self.exchange.balances()
+
+    @property
+    def _open(self) -> Gateway:
+        assert self._gateway is not None, "attach() comes first"
+        return self._gateway
+
+    def _hear(self, report: OrderReport) -> None:
+        if report.symbol == self.symbol:
+            self.tracker.hear(report)
+
+
+class DryRun(Component):
+    """Send nothing: keep the orders that would rest, and publish them. Every check runs as if they were real (Q10)."""
+
+    immediate = True
+
+    def __init__(
+        self, *, exchange: MarketSource, symbol: Annotated[str, Symbol(help="Market that would be traded")]
+    ) -> None:
+        self.exchange = exchange
+        self.symbol = symbol
+        self.orders_sent = 0
+        self.cancels_sent = 0
+
+    def attach(self, desk: Desk) -> OrderTracker:
+        self._desk = desk
+        self._sequence = 0
+        self.tracker = OrderTracker(symbol=self.symbol, clock=self.runtime.clock, on_changed=_ignore)
+        return self.tracker
+
+    async def carry_out(self, plan: Plan, admit: Admit) -> tuple[str, ...]:
+        self._end(plan)
+        free = [quote for quote in plan.place if self.tracker.at((quote.side, quote.level)) is None]
+        admitted, notes = admit(free)
+        if not self._desk.may_place():
+            for quote in admitted:
+                self._sequence += 1
+                order = self.tracker.open(f"simulated-{self._sequence}", quote)
+                # Open, yet never confirmed by a venue: own depth and KPIs do not count it.
+                self.tracker.conclude(order, OrderEvent.ACCEPTED, "simulated")
+        self._publish()
+        return notes
+
+    async def settle(self) -> None:
+        """Nothing is ever in doubt."""
+
+    async def take_over(self, within_s: float) -> Proof:
+        return Proof(clean=True, cancelled=0)
+
+    async def sweep(self, within_s: float) -> Proof:
+        resting = tuple(self.tracker.working())
+        self._end(Plan(cancel=resting))
+        if resting:
+            self._publish()
+        return Proof(clean=True, cancelled=len(resting))
+
+    async def balances(self) -> Mapping[str, Balance]:
+        return {}
+
+    def _end(self, plan: Plan) -> None:
+        for order in plan.cancel:
+            self.tracker.conclude(order, OrderEvent.CANCELLED, "simulated")
+
+    def _publish(self) -> None:
+        quotes = tuple(
+            Quote(side=order.side, level=order.level, price=order.price, size_base=order.size_base)
+            for order in self.tracker.working()
+        )
+        self.runtime.record(QuotesSimulated(ts_ns=self.runtime.clock.now_ns(), symbol=self.symbol, quotes=quotes))
+
+
+def _ignore(_: OrderChanged) -> None:
+    """Simulated orders are no orders: the record of orders must not hold them."""

@@ -1,0 +1,348 @@
+"""marketmaking: the tick service. Price → strategy → modifiers → guard → diff → executor, and the way in and out.
+
+Anything that cannot be trusted takes the quotes down: no reference price, a feed in trouble, a lost permit, an
+exception. A halt never waits for a tick: it changes the state at once, after which nothing is placed, and cancels by
+itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated
+
+from engine.accounting.account import Account
+from engine.core.component import Component
+from engine.core.errors import NotReady, OutcomeUnknown
+from engine.core.params import Bps, Millis, Share, Symbol
+from engine.core.scheduler import Job
+from engine.core.states import State, StateMachine, Trigger
+from engine.execution.diff import Tolerance, difference
+from engine.execution.ids import OrderIds
+from engine.market.rounding import Rounding
+from engine.market.types import Fill, NoPrice, Price, Quote, QuoteSet
+from engine.marketmaking.base import Modifier, PriceProvider, QuoteContext, QuotingStrategy, Trip
+from engine.marketmaking.executors import Executor
+from engine.metrics.events import FillRecorded, HaltCompleted, Notice, RiskTriggered, StateChanged
+from engine.metrics.reporter import Reporter
+from engine.risk.base import Guard, KillSwitch, RiskState
+from engine.venues.base import MarketFeed, MarketSource
+
+SWEEP_S = 5.0
+"""How long a pause or a halt tries before it says that the venue is not proven clean, and goes on trying."""
+
+BALANCES_EVERY_S = 10.0
+"""Balances also change without a fill of ours: deposits, withdrawals, another deployment on the account."""
+
+_SETTLED = frozenset({State.PAUSED, State.HALTED, State.FAULTED})
+
+
+class MarketMaking(Component):
+    """Quote one market on a fixed interval."""
+
+    def __init__(
+        self,
+        *,
+        exchange: MarketSource,
+        symbol: Annotated[str, Symbol(help="Market to quote")],
+        price: PriceProvider,
+        strategy: QuotingStrategy,
+        guard: Guard,
+        killswitch: KillSwitch,
+        executor: Executor,
+        modifiers: Sequence[Modifier] = (),
+        interval_ms: Annotated[int, Millis(ge=10, le=60_000, help="Time from tick to tick")] = 1000,
+        price_threshold_bps: Annotated[
+            Decimal, Bps(ge=0, help="Replace an order only when its wanted price moved this far")
+        ] = Decimal(5),
+        size_threshold_share: Annotated[
+            Decimal, Share(help="Replace an order when what is left of it differs this much from the wanted size")
+        ] = Decimal("0.5"),
+    ) -> None:
+        self.exchange = exchange
+        self.symbol = symbol
+        self.price = price
+        self.strategy = strategy
+        self.guard = guard
+        self.killswitch = killswitch
+        self.executor = executor
+        self.modifiers = tuple(modifiers)
+        self.interval_ms = interval_ms
+        self.tolerance = Tolerance(price_bps=price_threshold_bps, size_share=size_threshold_share)
+        self.machine = StateMachine(self._state_changed)
+        self.quotes = QuoteSet(reason="not started")
+        """What the last tick allowed to rest, or why nothing."""
+        self.notes: tuple[str, ...] = ()
+        self.tick_us = 0.0
+        self.job: Job | None = None
+        self._mark: Decimal | None = None
+        self._left = ""
+        self._balances_due = 0.0
+        self._loaded = False
+
+    # Life
+
+    async def load(self) -> None:
+        runtime = self.runtime
+        self.feed: MarketFeed = self.exchange.feed(self.symbol)
+        instrument = self.feed.instrument
+        self.account = Account(instrument, restore=runtime.restore)
+        self._rounding = Rounding(instrument)
+        self._ids = OrderIds(
+            deployment_id=runtime.identity.deployment_id, token=runtime.identity.token, now_ns=runtime.clock.now_ns()
+        )
+        self._counted_since_ns = runtime.restore.last_fill_ns if runtime.restore else runtime.clock.now_ns()
+        self.tracker = self.executor.attach(self)
+        self._loaded = True
+        await self._refresh_balances()
+        self.job = runtime.scheduler.every(self.interval_ms / 1000, self.tick, name=f"tick {self.symbol}")
+        self.reporter = Reporter(self, view_every_s=0.2 if self.interval_ms < 500 else 0.5)
+        self.reporter.schedule()
+
+    async def unload(self) -> None:
+        if not self._loaded:
+            return
+        self._loaded = False
+        if self.machine.state in (State.STARTING, State.ACTIVE):
+            await self.pause("the engine is stopping")
+        elif any(self.tracker.working()):
+            await self.executor.sweep(SWEEP_S)
+        self.reporter.sample()
+
+    # Commands
+
+    async def start(self, reason: str) -> None:
+        if self.machine.state in (State.STARTING, State.ACTIVE):
+            return
+        self.machine.fire(Trigger.START, reason)
+        refusal = self.runtime.manual_halt() or self._not_permitted()
+        if not refusal:
+            proof = await self.executor.take_over(SWEEP_S)
+            if proof.cancelled:
+                self._notice("info", f"Cancelled {proof.cancelled} orders left by an earlier holder.")
+            refusal = proof.detail
+        if not self._still(State.STARTING):
+            return  # paused or halted meanwhile
+        if refusal:
+            await self.pause(f"Not started: {refusal}")
+            return
+        await self._refresh_balances()
+        if not self._still(State.STARTING):
+            return
+        if trip := self.killswitch.check(self._risk_state()):
+            self._trip(trip)
+            return
+        self.machine.fire(Trigger.STARTED, reason)
+
+    async def pause(self, reason: str) -> None:
+        requested_ns = self.runtime.clock.now_ns()
+        if self.machine.can(Trigger.PAUSE):
+            self.machine.fire(Trigger.PAUSE, reason)
+            await self._clear(requested_ns, State.PAUSING)
+
+    async def halt(self, reason: str) -> None:
+        requested_ns = self.runtime.clock.now_ns()
+        if self.machine.can(Trigger.HALT):
+            self.machine.fire(Trigger.HALT, reason)
+            await self._clear(requested_ns, State.HALTING)
+
+    async def reset(self, reason: str) -> None:
+        if self.machine.state in (State.HALTED, State.FAULTED):
+            self.machine.fire(Trigger.RESET, reason)
+
+    async def _clear(self, requested_ns: int, state: State) -> None:
+        """Take everything down and leave PAUSING or HALTING once the venue confirms it, however long that takes."""
+        self.quotes = QuoteSet(reason=self.machine.reason)
+        if await self._prove_clean(requested_ns, state):
+            return
+        self._notice("error", f"Some orders may still rest on {self.symbol}: {self._left}")
+        self.runtime.spawn(self._clear_until_clean(requested_ns, state), f"clear {self.symbol}")
+
+    async def _clear_until_clean(self, requested_ns: int, state: State) -> None:
+        while self.machine.state is state and self._loaded:
+            await self.runtime.clock.sleep_until(self.runtime.clock.monotonic() + 1)
+            if self.machine.state is state and await self._prove_clean(requested_ns, state, quietly=True):
+                return
+
+    async def _prove_clean(self, requested_ns: int, state: State, *, quietly: bool = False) -> bool:
+        proof = await self.executor.sweep(SWEEP_S)
+        self._left = proof.detail
+        if proof.clean or not quietly:
+            self.runtime.record(
+                HaltCompleted(
+                    requested_ns=requested_ns,
+                    completed_ns=self.runtime.clock.now_ns(),
+                    orders_cancelled=proof.cancelled,
+                    proven_clean=proof.clean,
+                    detail=proof.detail,
+                )
+            )
+        if proof.clean and self.machine.state is state:
+            self.machine.fire(Trigger.CLEAN, self.machine.reason)
+        return proof.clean
+
+    # The tick
+
+    async def tick(self) -> None:
+        """One turn. Does nothing unless ACTIVE."""
+        if not self.machine.may_quote:
+            return
+        began = time.perf_counter()
+        await self.executor.settle()
+        await self._keep_balances()
+        state = self._risk_state()
+        if trip := self.killswitch.check(state):
+            self._trip(trip)
+            return
+        quotes = self._wanted(state)
+        plan = difference(quotes.quotes, self.tracker, self.tolerance)
+        notes = quotes.notes
+        if not plan.is_empty and self.machine.may_quote:
+            notes += await self.executor.carry_out(plan, self._admit)
+        if self.machine.may_quote:
+            self.quotes, self.notes = quotes, notes
+        self.tick_us = (time.perf_counter() - began) * 1e6
+
+    def _wanted(self, state: RiskState) -> QuoteSet:
+        if why_not := self._not_permitted():
+            return QuoteSet(reason=why_not)
+        if self.feed.problem:
+            return QuoteSet(reason=f"The feed from {self.feed.source} is in trouble: {self.feed.problem}.")
+        if isinstance(self._price, NoPrice):
+            return QuoteSet(reason=self._price.reason)
+        context = QuoteContext(
+            ts_ns=state.ts_ns,
+            instrument=self.feed.instrument,
+            rounding=self._rounding,
+            feed=self.feed,
+            reference=self._price,
+            inventory=self.account.inventory(),
+        )
+        quotes = self.strategy.quotes(context)
+        for modifier in self.modifiers:
+            quotes = modifier.adjust(quotes, context)
+        return self.guard.review(quotes, state)
+
+    def _admit(self, quotes: Sequence[Quote]) -> tuple[tuple[Quote, ...], tuple[str, ...]]:
+        # Looked at afresh: a cancel that was just awaited may have come back as a fill.
+        return self.guard.admit(quotes, self._risk_state())
+
+    def _risk_state(self) -> RiskState:
+        clock = self.runtime.clock
+        self._price: Price | NoPrice = self.price.price()
+        reference = self._price.value if isinstance(self._price, Price) else None
+        if reference is not None:
+            self._mark = reference
+        return RiskState(
+            ts_ns=clock.now_ns(),
+            monotonic=clock.monotonic(),
+            state=self.machine.state,
+            feed=self.feed,
+            reference=reference,
+            mark=self._mark,
+            position_base=self.account.position.base,
+            total_pnl_quote=self.account.total_quote(self._mark),
+            orders=self.tracker.live.values(),
+        )
+
+    # What executors ask and tell
+
+    def may_place(self) -> str:
+        if not self.machine.may_quote:
+            return f"The deployment is {self.machine.state}: {self.machine.reason}"
+        return self._not_permitted()
+
+    def on_fill(self, fill: Fill) -> None:
+        if fill.symbol != self.symbol or not self._is_ours(fill) or not self.tracker.book(fill):
+            return
+        unpriced = len(self.account.position.unpriced_fees)
+        booked = self.account.apply(fill)
+        state = self._risk_state()
+        position = self.account.position
+        self.runtime.record(
+            FillRecorded(
+                fill=fill,
+                mid=state.reference,
+                realised_quote=booked.realised_quote,
+                fee_quote=booked.fee_quote or Decimal(0),
+                position_base=position.base,
+                average_cost=position.average_cost,
+                realised_total_quote=position.realised_quote,
+                fees_total_quote=position.fees_quote,
+                volume_total_quote=position.volume_quote,
+                fills_total=position.fills,
+            )
+        )
+        if len(position.unpriced_fees) > unpriced:
+            quote = self.feed.instrument.quote
+            self._notice("warning", f"Fees in {fill.fee_asset} have no rate to {quote} and are missing from PnL.")
+        if trip := self.killswitch.check(state):
+            self._trip(trip)
+
+    def on_trouble(self, reason: str) -> None:
+        self._trip(Trip(switch="venue", reason=reason))
+
+    def _is_ours(self, fill: Fill) -> bool:
+        """Whether to count an execution: ours, and not one that an earlier holder has recorded already."""
+        if self.tracker.find(fill.client_order_id) is None and not self._ids.owns(fill.client_order_id):
+            return False
+        if self._ids.is_this_holders(fill.client_order_id):
+            return True
+        recorded = self.runtime.restore.fill_ids if self.runtime.restore else frozenset()
+        return fill.ts_ns >= self._counted_since_ns and fill.fill_id not in recorded
+
+    def _trip(self, trip: Trip) -> None:
+        """Halt from inside a tick or a callback: nothing is placed from here on, the cancels follow beside it."""
+        if not self.machine.can(Trigger.HALT):
+            return
+        requested_ns = self.runtime.clock.now_ns()
+        self._record_trip(trip)
+        self.machine.fire(Trigger.HALT, trip.reason)
+        self.runtime.spawn(self._clear(requested_ns, State.HALTING), f"halt {self.symbol}")
+
+    def _record_trip(self, trip: Trip) -> None:
+        self.runtime.record(
+            RiskTriggered(
+                ts_ns=self.runtime.clock.now_ns(),
+                switch=trip.switch,
+                reason=trip.reason,
+                value=trip.value,
+                limit=trip.limit,
+            )
+        )
+
+    # Small things
+
+    def _still(self, state: State) -> bool:
+        """Whether nothing changed the state while we waited."""
+        return self.machine.state is state
+
+    def _not_permitted(self) -> str:
+        return "" if self.runtime.permit.valid() else "This process may not trade now: its lease has run out."
+
+    async def _keep_balances(self) -> None:
+        """Ask for balances again after a fill and now and then; a venue elsewhere is asked beside the tick."""
+        now = self.runtime.clock.monotonic()
+        if now < self._balances_due and not (self.account.is_stale and self.executor.immediate):
+            return
+        self._balances_due = now + (1 if self.account.is_stale else BALANCES_EVERY_S)
+        if self.executor.immediate:
+            await self._refresh_balances()
+        else:
+            self.runtime.spawn(self._refresh_balances(), f"balances {self.symbol}")
+
+    async def _refresh_balances(self) -> None:
+        try:
+            await self.account.refresh(self.executor.balances)
+        except (NotReady, OutcomeUnknown):
+            self.account.is_stale = True  # asked again within the second
+
+    def _state_changed(self, old: State, new: State, trigger: Trigger, reason: str) -> None:
+        ts_ns = self.runtime.clock.now_ns()
+        self.runtime.record(StateChanged(ts_ns=ts_ns, old=old, new=new, trigger=trigger, reason=reason))
+        if new in _SETTLED:
+            self.quotes, self.notes = QuoteSet(reason=reason), ()
+
+    def _notice(self, level: str, text: str) -> None:
+        self.runtime.record(Notice(ts_ns=self.runtime.clock.now_ns(), level=level, text=text))
