@@ -161,8 +161,8 @@ class Server:
         With `output=subprocess.PIPE` the caller must read it. Raises EmbeddedError when the server ends or is silent.
         """
         # Between our choosing a free port and the server's binding it another program may take it, hence three tries.
-        for self.port in [port] if port else [free_port(), free_port(), free_port()]:
-            self.process = self._spawn(output)
+        for candidate in [port] if port else [free_port(), free_port(), free_port()]:
+            self.process = self.begin(port=candidate, output=output)
             if self._answers_in_time(self.process):
                 return self.process
         code = self.process.returncode if self.process else None
@@ -170,6 +170,12 @@ class Server:
             f"{self.name} did not start on port {self.port} (exit code {code}, data in {self.directory}); "
             "its last lines say why."
         )
+
+    def begin(self, *, port: int, output: Output) -> subprocess.Popen[bytes]:
+        """Start without waiting for an answer."""
+        self.port = port
+        self.process = self._spawn(output)
+        return self.process
 
     def _answers_in_time(self, process: subprocess.Popen[bytes]) -> bool:
         give_up_at = time.monotonic() + START_PATIENCE_S
@@ -344,8 +350,10 @@ class Postgres(Server):
         settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
-            "max_connections": 200,
-            "jit": "off",
+            "max_connections": "200",
+            "jit": "off",  # chart queries are short; compiling them costs more than it saves
+            "log_line_prefix": "",  # whoever merges this log puts the time in front
+            "log_checkpoints": "off",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -392,6 +400,7 @@ class Valkey(Server):
             "bind 127.0.0.1",
             f'dir "{self.directory.resolve()}"',
             'save ""',
+            "loglevel warning",
             f"appendonly {'yes' if self.durable else 'no'}",
             *([f"requirepass {self.password}"] if self.password else []),
         ]

@@ -17,6 +17,9 @@ CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("MM_TRUSTED_ORIGINS"
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
+ENGINE_SLOTS = int(os.environ.get("MM_ENGINE_SLOTS") or os.cpu_count() or 1)
+REHEARSAL_SLOTS = int(os.environ.get("MM_REHEARSAL_SLOTS") or 1)
+
 
 def _database(url: str) -> dict[str, object]:
     parts = urlparse(url)
@@ -91,3 +94,6 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
+
+SAMPLE_DAYS = int(os.environ.get("MM_SAMPLE_DAYS", "45"))
+"""How long raw samples are kept; rollups and the counted seconds of obligations stay."""

@@ -53,7 +53,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     except EmbeddedError as error:
         raise pytest.UsageError(str(error)) from None
     var = home / f"var-{worker or 'main'}"
-    var.mkdir()
+    (var / "static").mkdir(parents=True)  # as after collectstatic; WhiteNoise warns when it is missing
     os.environ["REDIS_URL"] = valkey.url
     os.environ["MM_VAR"] = str(var)
     os.environ["MM_SECRET_KEY"] = "for tests only"

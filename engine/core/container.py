@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Mapping
 from decimal import setcontext
+from secrets import token_hex
 from typing import Any, cast
 
 import msgspec
@@ -61,6 +62,7 @@ class Container:
         manual_halt: Callable[[], str] = lambda: "",
         on_fault: Callable[[str], None] = lambda reason: None,
         on_event: Callable[[msgspec.Struct], None] = lambda event: None,
+        trace_id: str = "",
     ) -> None:
         self.config = config
         self.identity = identity or Identity()
@@ -75,7 +77,7 @@ class Container:
         self._on_event = on_event
         self._context = contextvars.copy_context()
         self._context.run(setcontext, MONEY.copy())
-        self._context.run(bind_identity, self.identity)
+        self._context.run(bind_identity, self.identity, trace_id=trace_id or token_hex(8))
         self._phase = "built"
         self._fault_task: asyncio.Task[None] | None = None
         self._unload_task: asyncio.Task[None] | None = None

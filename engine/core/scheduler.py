@@ -34,7 +34,9 @@ OnError = Callable[[BaseException], None]
 class Job:
     """One thing done at a fixed interval. A job that raised never runs again."""
 
-    def __init__(self, *, interval_s: float, work: Work, name: str, on_error: OnError | None) -> None:
+    def __init__(
+        self, *, interval_s: float, work: Work, name: str, on_error: OnError | None, context: contextvars.Context
+    ) -> None:
         self.name = name
         self.interval_s = interval_s
         self.runs = 0
@@ -49,7 +51,7 @@ class Job:
         self._on_error = on_error
         self._anchor = 0.0
         self._turn = 0
-        self._context = contextvars.copy_context()
+        self._context = context
         self._fired_due = 0.0
 
     @property
@@ -121,6 +123,7 @@ class Scheduler:
         self._phases = 0
         self._loop_task: asyncio.Task[None] | None = None
         self._filled = asyncio.Event()
+        self._context = contextvars.copy_context()
 
     @property
     def shared(self) -> Scheduler:
@@ -139,15 +142,17 @@ class Scheduler:
 
         An error in a run goes to on_error, and the job does not run again. Raises ValueError under one slot.
         """
-        job = self.prepare(interval_s, work, name=name, on_error=on_error)
+        job = self.prepare(interval_s, work, name=name, on_error=on_error, context=self._context)
         self.release(job, phase_s=phase_s)
         return job
 
-    def prepare(self, interval_s: float, work: Work, *, name: str, on_error: OnError | None = None) -> Job:
-        """A job that does not fire before `release`."""
+    def prepare(
+        self, interval_s: float, work: Work, *, name: str, on_error: OnError | None, context: contextvars.Context
+    ) -> Job:
+        """A job that does not fire before `release`. Its log lines carry what is bound in `context`."""
         if interval_s < SLOT_S:
             raise ValueError(f"{name}: the interval must be at least {SLOT_S} s, was {interval_s}")
-        return Job(interval_s=interval_s, work=work, name=name, on_error=on_error)
+        return Job(interval_s=interval_s, work=work, name=name, on_error=on_error, context=context)
 
     def release(self, job: Job, *, phase_s: float | None = None) -> None:
         """Let a prepared job fire: first phase_s seconds from now."""
@@ -242,7 +247,9 @@ class JobScope:
         on_error: OnError | None = None,
     ) -> Job:
         """As Scheduler.every, but nothing fires before the service begins; an error faults the service."""
-        job = self._scheduler.prepare(interval_s, work, name=name, on_error=on_error or self._on_error)
+        context = contextvars.copy_context()
+        hear = on_error or self._on_error
+        job = self._scheduler.prepare(interval_s, work, name=name, on_error=hear, context=context)
         self._jobs.append(job)
         if self._held is None:
             self._scheduler.release(job, phase_s=phase_s)

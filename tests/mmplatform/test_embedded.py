@@ -105,6 +105,21 @@ def test_a_broker_answers_and_is_gone_after_stop(home):
     assert not broker.answers()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as somebody else")
+def test_data_in_a_private_directory_are_kept_where_the_database_can_reach_them(home):
+    home.chmod(0o700)  # as /root is
+    server = ThrowAwayPostgres(home / "postgresql", durable=False)
+    server.prepare()
+    assert (home / "postgresql").is_symlink()
+    kept = (home / "postgresql").resolve()
+    server.start()
+    server.stop()
+    assert server.prepare() is False
+    server.remove()
+    assert not kept.exists()
+    assert not (home / "postgresql").is_symlink()
+
+
 def test_servers_die_with_the_process_that_started_them(home):
     script = (
         "import os, pathlib, sys; from tests.servers import ThrowAwayValkey\n"

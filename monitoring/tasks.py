@@ -1,0 +1,34 @@
+"""What the beat asks of the default worker to keep the time series in order."""
+
+from __future__ import annotations
+
+import datetime
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.db import OperationalError
+
+from monitoring.samples import drop_old_samples, move_samples
+
+log = structlog.get_logger()
+
+
+@shared_task(name="monitoring.move_samples", ignore_result=True)
+def move_samples_task() -> int:
+    """Once a minute, a few seconds past it. What a missed run leaves behind, the next one moves."""
+    return move_samples()
+
+
+@shared_task(name="monitoring.drop_old_samples", ignore_result=True)
+def drop_old_samples_task() -> list[str]:
+    """Once a day. A partition somebody is reading stays until the next run."""
+    keep = datetime.timedelta(days=settings.SAMPLE_DAYS)
+    try:
+        dropped = drop_old_samples(keep=keep)
+    except OperationalError as error:
+        log.warning("old samples stay until the next run", reason=str(error))
+        return []
+    if dropped:
+        log.info("old samples dropped", partitions=dropped, kept_days=settings.SAMPLE_DAYS)
+    return dropped
