@@ -200,15 +200,15 @@ class Shape:
     as_tuple: bool = False
 
     def in_words(self) -> str:
-        """'an exact decimal number', 'a list of references to PriceProvider'."""
+        """'an exact decimal number', 'a list (a reference to PriceProvider each)'."""
         match self.kind:
             case Kind.REFERENCE:
                 return "a reference to " + " or ".join(protocol.__name__ for protocol in self.protocols)
             case Kind.CHOICE:
                 return "one of " + ", ".join(self.choices)
             case Kind.LIST | Kind.MAP if self.item:
-                container = "a list of" if self.kind is Kind.LIST else "a map of names to"
-                return f"{container} {self.item.in_words()}"
+                container = "a list" if self.kind is Kind.LIST else "a map of names"
+                return f"{container} ({self.item.in_words()} each)"
         return _WORDS[self.kind]
 
 
@@ -312,7 +312,7 @@ def parameters_of(cls: type) -> tuple[Parameter, ...]:
             shape = shape_of(hints[parameter.name])
         except SchemaError as error:
             raise SchemaError(f'{where}: the parameter "{parameter.name}" {error}') from None
-        if parameter.default is None and not shape.optional:
+        if parameter.default is None and not (shape.optional or shape.kind is Kind.ANY):
             raise SchemaError(f'{where}: the parameter "{parameter.name}" defaults to None; type it "… | None"')
         parameters.append(Parameter(name=parameter.name, shape=shape, default=parameter.default))
     return tuple(parameters)

@@ -49,11 +49,11 @@ def spell(path: Path) -> str:
     return text
 
 
-def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "") -> str:
+def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "", else_list: bool = True) -> str:
     """'Did you mean "spread"?', else the list of what is known when it is short, else an empty string."""
     names = sorted(known)
     if close := get_close_matches(word, names, n=1, cutoff=0.6):
         return f'Did you mean "{prefix}{close[0]}"?'
-    if 0 < len(names) <= 12:
+    if else_list and 0 < len(names) <= 12:
         return "Known here: " + ", ".join(f"{prefix}{name}" for name in names)
     return ""

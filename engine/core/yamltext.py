@@ -126,11 +126,13 @@ class _Builder:
     def build(self, node: Node, path: Path) -> Tree:
         place = (node.start_mark.line + 1, node.start_mark.column + 1)
         self._document.places[path] = place
-        if id(node) in self._seen:
-            remedy = 'Put the value under vars and write "@name"'
-            self._document.unreadable_value(path, "YAML aliases are not used here", remedy)
+        if id(node) in self._seen:  # an alias; its anchor has been reported
+            self._document.unreadable.add(path)
             return None
         self._seen.add(id(node))
+        if node.anchor:
+            remedy = 'Put the value under vars and write "@name"'
+            self._document.problem(path, "YAML anchors and aliases are not used here", remedy)
         if isinstance(node, MappingNode):
             return self._map(node, path)
         if isinstance(node, SequenceNode):
@@ -199,7 +201,8 @@ class _Builder:
             return None
 
     def _float(self, text: str, path: Path) -> float | None:
-        value = float(text.replace("_", "")) if not text.lstrip("+-").startswith(".i") and text != ".nan" else math.nan
+        digits = text.replace("_", "")
+        value = float(digits) if _NUMBER.fullmatch(digits) else math.nan
         if not math.isfinite(value):
             self._document.unreadable_value(path, f'"{text}" is not a usable number', "Write a finite number")
             return None
@@ -207,7 +210,10 @@ class _Builder:
 
     def _unknown_tag(self, node: Node, path: Path) -> None:
         tag = str(node.tag).replace(_CORE, "!!")
-        suggestion = did_you_mean(tag, [DECIMAL_TAG]) or 'The only tag is !decimal "0.0015"'
+        if tag == DECIMAL_TAG:
+            self._document.unreadable_value(path, "!decimal stands before one number", 'Write !decimal "0.0015"')
+            return
+        suggestion = did_you_mean(tag, [DECIMAL_TAG], else_list=False) or f'The only tag is {DECIMAL_TAG} "0.0015"'
         self._document.unreadable_value(path, f"the YAML tag {tag} is not known here", suggestion)
 
 
