@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import django
 import redis
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 
@@ -35,8 +36,21 @@ def main() -> int:
         return 1
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
-    _write(options.result, {"sign_in": None, "engine_seats": settings.ENGINE_SLOTS + settings.REHEARSAL_SLOTS})
+    if options.demo:
+        call_command("demo", start=options.start)
+    seats = settings.ENGINE_SLOTS + settings.REHEARSAL_SLOTS
+    _write(options.result, {"sign_in": _sign_in_link(), "engine_seats": seats})
     return 0
+
+
+def _sign_in_link() -> str | None:
+    link = io.StringIO()
+    try:
+        call_command("signin_link", stdout=link)
+    except CommandError:
+        print("Nobody can sign in yet; make the first person with: manage.py createsuperuser")
+        return None
+    return link.getvalue().strip()
 
 
 def _place(url: str) -> str:
