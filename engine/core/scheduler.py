@@ -53,6 +53,7 @@ class Job:
         self._turn = 0
         self._context = context
         self._fired_due = 0.0
+        self._repeats = True
 
     @property
     def due(self) -> float:
@@ -97,6 +98,8 @@ class Schedule(Protocol):
         phase_s: float | None = None,
         on_error: OnError | None = None,
     ) -> Job: ...
+
+    def once(self, delay_s: float, work: Work, *, name: str, on_error: OnError | None = None) -> Job: ...
 
     async def run_until(self, monotonic: float) -> None: ...
 
@@ -144,6 +147,17 @@ class Scheduler:
         """
         job = self.prepare(interval_s, work, name=name, on_error=on_error, context=self._context)
         self.release(job, phase_s=phase_s)
+        return job
+
+    def once(self, delay_s: float, work: Work, *, name: str, on_error: OnError | None = None) -> Job:
+        """Run `work` a single time in the slot after delay_s, in time order with every other job.
+
+        What a callback must leave to later goes here and not into a task: under a replay it then happens at the same
+        moment in every run.
+        """
+        job = self.prepare(SLOT_S, work, name=name, on_error=on_error, context=self._context)
+        job._repeats = False
+        self.release(job, phase_s=delay_s)
         return job
 
     def prepare(
@@ -202,8 +216,9 @@ class Scheduler:
             job.task = asyncio.get_running_loop().create_task(
                 job._run(self.clock), name=job.name, context=job._context.copy()
             )
-        job._pass(now)
-        self._enter(job)
+        if job._repeats:
+            job._pass(now)
+            self._enter(job)
 
     # Replay
 
@@ -223,8 +238,9 @@ class Scheduler:
             clock.move_to(max(job.due, clock.monotonic()))
             job._fired_due = job.due
             await job._run(clock)
-            job._turn += 1
-            self._enter(job)
+            if job._repeats:
+                job._turn += 1
+                self._enter(job)
         clock.move_to(max(monotonic, clock.monotonic()))
 
 
@@ -255,6 +271,26 @@ class JobScope:
             self._scheduler.release(job, phase_s=phase_s)
         else:
             self._held.append((job, phase_s))
+        return job
+
+    def once(self, delay_s: float, work: Work, *, name: str, on_error: OnError | None = None) -> Job:
+        """As Scheduler.once; before the service begins it is held back like every job."""
+
+        async def work_and_forget() -> None:
+            try:
+                await work()
+            finally:
+                self._jobs.remove(job)
+
+        context = contextvars.copy_context()
+        hear = on_error or self._on_error
+        job = self._scheduler.prepare(SLOT_S, work_and_forget, name=name, on_error=hear, context=context)
+        job._repeats = False
+        self._jobs.append(job)
+        if self._held is None:
+            self._scheduler.release(job, phase_s=delay_s)
+        else:
+            self._held.append((job, delay_s))
         return job
 
     async def run_until(self, monotonic: float) -> None:
