@@ -191,6 +191,10 @@ class OrderTracker:
         """Orders that are not final."""
         return (order for order in self.live.values() if order.status not in FINAL)
 
+    def uncancelled(self) -> list[TrackedOrder]:
+        """Orders for which no cancel is on its way."""
+        return [order for order in self.working() if order.status is not OrderStatus.CANCELLING]
+
     def in_doubt(self) -> list[TrackedOrder]:
         """Orders about which the venue must be asked."""
         return [order for order in self.live.values() if order.status is OrderStatus.UNKNOWN or order.status in FINAL]

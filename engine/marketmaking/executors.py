@@ -33,6 +33,10 @@ class Desk(Protocol):
         """A person is needed: stop."""
         ...
 
+    def on_room(self) -> None:
+        """A slot came free for which a new order was waiting."""
+        ...
+
 
 @runtime_checkable
 class Executor(Protocol):
@@ -59,6 +63,10 @@ class Executor(Protocol):
 
     async def settle(self) -> None:
         """Resolve what the venue has left unanswered. Called every tick."""
+        ...
+
+    async def cancel_all(self) -> None:
+        """Send a cancel for every order, without waiting for more than an immediate venue's answer."""
         ...
 
     async def take_over(self, within_s: float) -> Proof:
@@ -90,6 +98,7 @@ class Live(Component):
         self.symbol = symbol
         self.response_timeout_s = response_timeout_s
         self._gateway: Gateway | None = None
+        self._waiting = False
 
     @property
     def immediate(self) -> bool:
@@ -135,6 +144,7 @@ class Live(Component):
     async def carry_out(self, plan: Plan, admit: Admit) -> tuple[str, ...]:
         await self._open.cancel(plan.cancel)
         free = [quote for quote in plan.place if self.tracker.at((quote.side, quote.level)) is None]
+        self._waiting = len(free) < len(plan.place)
         if not free:
             return ()
         admitted, notes = admit(free)
@@ -142,6 +152,9 @@ class Live(Component):
 
     async def settle(self) -> None:
         await self._open.settle()
+
+    async def cancel_all(self) -> None:
+        await self._open.cancel(self.tracker.uncancelled())
 
     async def take_over(self, within_s: float) -> Proof:
         restore = self.runtime.restore
@@ -162,8 +175,12 @@ class Live(Component):
         return self._gateway
 
     def _hear(self, report: OrderReport) -> None:
-        if report.symbol == self.symbol:
-            self.tracker.hear(report)
+        if report.symbol != self.symbol:
+            return
+        self.tracker.hear(report)
+        if self._waiting and report.status.is_final:
+            self._waiting = False
+            self._desk.on_room()
 
 
 class DryRun(Component):
@@ -200,6 +217,10 @@ class DryRun(Component):
 
     async def settle(self) -> None:
         """Nothing is ever in doubt."""
+
+    async def cancel_all(self) -> None:
+        self._end(Plan(cancel=tuple(self.tracker.working())))
+        self._publish()
 
     async def take_over(self, within_s: float) -> Proof:
         return Proof(clean=True, cancelled=0)

@@ -7,6 +7,7 @@ itself.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from decimal import Decimal
@@ -35,6 +36,7 @@ SWEEP_S = 5.0
 BALANCES_EVERY_S = 10.0
 """Balances also change without a fill of ours: deposits, withdrawals, another deployment on the account."""
 
+_CLEARING = frozenset({State.PAUSING, State.HALTING})
 _SETTLED = frozenset({State.PAUSED, State.HALTED, State.FAULTED})
 
 
@@ -78,6 +80,9 @@ class MarketMaking(Component):
         self.job: Job | None = None
         self._mark: Decimal | None = None
         self._left = ""
+        self._ticking = False
+        self._requested_ns = 0
+        self._swept = asyncio.Event()
         self._balances_due = 0.0
         self._loaded = False
 
@@ -136,59 +141,78 @@ class MarketMaking(Component):
         self.machine.fire(Trigger.STARTED, reason)
 
     async def pause(self, reason: str) -> None:
-        requested_ns = self.runtime.clock.now_ns()
         if self.machine.can(Trigger.PAUSE):
-            self.machine.fire(Trigger.PAUSE, reason)
-            await self._clear(requested_ns, State.PAUSING)
+            self._leave(Trigger.PAUSE, reason)
+            await self._clear(State.PAUSING)
+        elif self.machine.state in _CLEARING:
+            await self._swept.wait()
 
     async def halt(self, reason: str) -> None:
-        requested_ns = self.runtime.clock.now_ns()
         if self.machine.can(Trigger.HALT):
-            self.machine.fire(Trigger.HALT, reason)
-            await self._clear(requested_ns, State.HALTING)
+            self._leave(Trigger.HALT, reason)
+            await self._clear(State.HALTING)
+        elif self.machine.state in _CLEARING:
+            await self._swept.wait()
 
     async def reset(self, reason: str) -> None:
         if self.machine.state in (State.HALTED, State.FAULTED):
             self.machine.fire(Trigger.RESET, reason)
 
-    async def _clear(self, requested_ns: int, state: State) -> None:
-        """Take everything down and leave PAUSING or HALTING once the venue confirms it, however long that takes."""
-        self.quotes = QuoteSet(reason=self.machine.reason)
-        if await self._prove_clean(requested_ns, state):
-            return
-        self._notice("error", f"Some orders may still rest on {self.symbol}: {self._left}")
-        self.runtime.spawn(self._clear_until_clean(requested_ns, state), f"clear {self.symbol}")
+    def _leave(self, trigger: Trigger, reason: str) -> None:
+        """From here on nothing is placed."""
+        self._requested_ns = self.runtime.clock.now_ns()
+        self._swept.clear()
+        self.machine.fire(trigger, reason)
+        self.quotes, self.notes = QuoteSet(reason=reason), ()
 
-    async def _clear_until_clean(self, requested_ns: int, state: State) -> None:
-        while self.machine.state is state and self._loaded:
+    async def _clear(self, state: State) -> None:
+        """Take everything down and leave PAUSING or HALTING once the venue confirms it, however long that takes."""
+        try:
+            clean = await self._prove_clean(state)
+        finally:
+            self._swept.set()
+        if not clean:
+            self._notice("error", f"Some orders may still rest on {self.symbol}: {self._left}")
+            self.runtime.spawn(self._clear_until_clean(state), f"clear {self.symbol}")
+
+    async def _clear_until_clean(self, state: State) -> None:
+        while self._still(state) and self._loaded:
             await self.runtime.clock.sleep_until(self.runtime.clock.monotonic() + 1)
-            if self.machine.state is state and await self._prove_clean(requested_ns, state, quietly=True):
+            if self._still(state) and await self._prove_clean(state, quietly=True):
                 return
 
-    async def _prove_clean(self, requested_ns: int, state: State, *, quietly: bool = False) -> bool:
+    async def _prove_clean(self, state: State, *, quietly: bool = False) -> bool:
         proof = await self.executor.sweep(SWEEP_S)
         self._left = proof.detail
         if proof.clean or not quietly:
             self.runtime.record(
                 HaltCompleted(
-                    requested_ns=requested_ns,
+                    requested_ns=self._requested_ns,
                     completed_ns=self.runtime.clock.now_ns(),
                     orders_cancelled=proof.cancelled,
                     proven_clean=proof.clean,
                     detail=proof.detail,
                 )
             )
-        if proof.clean and self.machine.state is state:
+        if proof.clean and self._still(state):
             self.machine.fire(Trigger.CLEAN, self.machine.reason)
         return proof.clean
 
     # The tick
 
     async def tick(self) -> None:
-        """One turn. Does nothing unless ACTIVE."""
-        if not self.machine.may_quote:
+        """One turn. Does nothing unless ACTIVE, or while another turn waits for the venue."""
+        if not self.machine.may_quote or self._ticking:
             return
+        self._ticking = True
         began = time.perf_counter()
+        try:
+            await self._turn()
+        finally:
+            self._ticking = False
+            self.tick_us = (time.perf_counter() - began) * 1e6
+
+    async def _turn(self) -> None:
         await self.executor.settle()
         await self._keep_balances()
         state = self._risk_state()
@@ -202,7 +226,6 @@ class MarketMaking(Component):
             notes += await self.executor.carry_out(plan, self._admit)
         if self.machine.may_quote:
             self.quotes, self.notes = quotes, notes
-        self.tick_us = (time.perf_counter() - began) * 1e6
 
     def _wanted(self, state: RiskState) -> QuoteSet:
         if why_not := self._not_permitted():
@@ -280,6 +303,11 @@ class MarketMaking(Component):
         if trip := self.killswitch.check(state):
             self._trip(trip)
 
+    def on_room(self) -> None:
+        # The replacement need not wait for the next tick: until then this side would stand thinner than promised.
+        if self.machine.may_quote:
+            self.runtime.scheduler.once(0, self.tick, name=f"requote {self.symbol}")
+
     def on_trouble(self, reason: str) -> None:
         self._trip(Trip(switch="venue", reason=reason))
 
@@ -296,10 +324,14 @@ class MarketMaking(Component):
         """Halt from inside a tick or a callback: nothing is placed from here on, the cancels follow beside it."""
         if not self.machine.can(Trigger.HALT):
             return
-        requested_ns = self.runtime.clock.now_ns()
         self._record_trip(trip)
-        self.machine.fire(Trigger.HALT, trip.reason)
-        self.runtime.spawn(self._clear(requested_ns, State.HALTING), f"halt {self.symbol}")
+        self._leave(Trigger.HALT, trip.reason)
+        self.runtime.scheduler.once(0, self._clear_beside, name=f"halt {self.symbol}")
+
+    async def _clear_beside(self) -> None:
+        # The cancels go now, at the same moment in every replay; the proof takes the venue's time, beside the ticks.
+        await self.executor.cancel_all()
+        self.runtime.spawn(self._clear(State.HALTING), f"halt {self.symbol}")
 
     def _record_trip(self, trip: Trip) -> None:
         self.runtime.record(
