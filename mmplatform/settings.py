@@ -82,6 +82,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "clients.context.frame",
             ]
         },
     }
@@ -90,6 +91,13 @@ TEMPLATES = [
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "mmplatform.finders.PackageFinder",
+]
+WHITENOISE_USE_FINDERS = True
+"""Static files are served from where they lie too, so that tests and a fresh checkout need no collecting."""
 
 USE_TZ = True
 TIME_ZONE = "UTC"

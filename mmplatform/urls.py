@@ -1,5 +1,7 @@
+"""Addresses of the platform. Each app names its own; the order matters where one extends another's."""
+
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from mmplatform.health import healthz, readyz
 
@@ -7,4 +9,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("", include("clients.urls")),
+    path("", include("monitoring.urls")),
+    path("", include("strategies.urls")),
 ]

@@ -14,8 +14,6 @@ from clients.models import AuditEntry, OneTimeLink, User
 from clients.services import link_consume, obligation_add, one_time_link
 from tests.world import World
 
-pytestmark = pytest.mark.urls("tests.clients.signin_urls")
-
 
 def pieces(path: str) -> dict[str, object]:
     link_id, secret = path.strip("/").split("/")[-2:]

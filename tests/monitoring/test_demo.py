@@ -69,7 +69,6 @@ def test_every_configuration_is_sound(demo: DemoMandate) -> None:
     assert config.components["venue"].args["symbol"] == demo.symbol
 
 
-@pytest.mark.urls("tests.clients.signin_urls")
 def test_a_sign_in_link_is_printed_for_whoever_may_do_most(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CommandError, match="no active person of the desk"):
         call_command("signin_link")

@@ -1,0 +1,49 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth import login, logout
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from clients.access import Action, may
+from clients.models import User
+from clients.services import link_consume
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def home_of(user: User) -> str:
+    """Where a person's work begins: the desk, or their own portal."""
+    return resolve_url("monitoring:desk" if may(user, Action.VIEW) else "monitoring:portal")
+
+
+class SignIn(LoginView):
+    template_name = "clients/signin.html"
+    redirect_authenticated_user = True
+
+    def get_default_redirect_url(self) -> str:
+        return home_of(self.request.user)
+
+
+@never_cache
+def signin_link(request: HttpRequest, pk: UUID, secret: str) -> HttpResponse:
+    """Opening the link changes nothing, so that a preview does not burn it; pressing the button does."""
+    if request.method != "POST":
+        return render(request, "clients/signin_link.html")
+    user = link_consume(link_id=pk, secret=secret)
+    if user is None:
+        return render(request, "clients/signin_link.html", {"spent": True}, status=410)
+    login(request, user, backend=BACKEND)
+    return redirect(home_of(user))
+
+
+@require_POST
+def signout(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("clients:signin")

@@ -1,0 +1,13 @@
+"""Addresses of the live sockets."""
+
+from channels.routing import URLRouter
+from django.urls import path
+
+from monitoring.consumers import DeploymentConsumer, DeskConsumer
+
+router = URLRouter(
+    [
+        path("ws/desk/", DeskConsumer.as_asgi()),
+        path("ws/deployments/<int:pk>/", DeploymentConsumer.as_asgi()),
+    ]
+)

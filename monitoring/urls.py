@@ -1,0 +1,27 @@
+from django.urls import path
+
+from monitoring.views import deployments, desk, mandates, panels, portal, replays, series
+
+app_name = "monitoring"
+
+urlpatterns = [
+    path("", desk.desk, name="desk"),
+    path("desk/events/", desk.desk_events, name="desk_events"),
+    path("desk/kpis.json", desk.desk_kpis, name="desk_kpis"),
+    path("desk/spreads.json", desk.desk_spreads, name="desk_spreads"),
+    path("mandates/", mandates.mandates, name="mandates"),
+    path("mandates/<slug:slug>/", mandates.mandate, name="mandate"),
+    path("mandates/<slug:slug>/kpis/", mandates.mandate_kpis, name="mandate_kpis"),
+    path("deployments/<int:pk>/", deployments.deployment, name="deployment"),
+    path("deployments/<int:pk>/series.json", series.series, name="series"),
+    path("deployments/<int:pk>/fills/", panels.deployment_fills, name="deployment_fills"),
+    path("deployments/<int:pk>/orders/", panels.deployment_orders, name="deployment_orders"),
+    path("deployments/<int:pk>/events/", panels.deployment_events, name="deployment_events"),
+    path("replays/", replays.replays, name="replays"),
+    path("replays/<int:pk>/", replays.replay, name="replay"),
+    path("replays/<int:pk>/report/", replays.report, name="replay_report"),
+    path("portal/", portal.portal, name="portal"),
+    path("portal/uptime.json", portal.portal_uptime, name="portal_uptime"),
+    path("portal/<slug:slug>/", portal.portal_mandate, name="portal_mandate"),
+    path("portal/<slug:slug>/kpis/", portal.portal_kpis, name="portal_kpis"),
+]
