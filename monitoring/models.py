@@ -123,11 +123,11 @@ class DeploymentEvent(models.Model):
 
 
 class Recording(models.Model):
-    """A file of recorded market data that a replay can run on."""
+    """One market in a file of recorded data; a replay can run on it."""
 
     name = models.CharField(max_length=120)
-    path = models.CharField(max_length=500, unique=True)
-    symbol = models.CharField(max_length=60)
+    path = models.CharField(max_length=500)
+    symbol = models.CharField(max_length=60, help_text="As BASE/QUOTE.")
     starts_at = models.DateTimeField(null=True, blank=True, help_text="First message; unknown until inspected.")
     ends_at = models.DateTimeField(null=True, blank=True)
     messages = models.BigIntegerField(null=True, blank=True)
@@ -136,10 +136,13 @@ class Recording(models.Model):
     added_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["name"]
+        ordering = ["name", "symbol"]
+        constraints = [
+            models.UniqueConstraint(fields=["path", "symbol"], name="one_recording_per_symbol_of_a_file"),
+        ]
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.symbol} in {self.name}"
 
 
 class ReplayRun(models.Model):

@@ -108,6 +108,7 @@ def deployment_create(
     if (market.base, market.quote) != (mandate.base, mandate.quote):
         raise Refusal(f"The mandate is about {mandate.symbol}, but the market is {market}.")
     _check_funding(mandate, Mode(mode), funding)
+    Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)  # names are given out one at a time
     deployment = Deployment.objects.create(
         client_id=mandate.client_id,
         mandate=mandate,
@@ -115,7 +116,7 @@ def deployment_create(
         account=account,
         market=market,
         mode=mode,
-        name=name or _free_name(mandate, f"{mandate.name} {mode}"),
+        name=_free_name(mandate, name or f"{mandate.name} {mode}"),
     )
     PaperFunding.objects.bulk_create(
         PaperFunding(client_id=mandate.client_id, deployment=deployment, asset=asset, amount=amount)

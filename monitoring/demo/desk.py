@@ -118,7 +118,7 @@ def _mandate(demo: DemoMandate, venue: Venue, people: dict[str, User]) -> Deploy
         {"mandate": mandate, "name": demo.template.replace("_", " ").capitalize()},
         {"client": client, "draft_yaml": demo.yaml()},
     )
-    revision = _approved(strategy, demo.yaml(), people)
+    revision = approved(strategy, demo.yaml(), people)
     running = mandate.deployments.filter(mode=Mode.PAPER, ended_at=None).order_by("pk").first()
     return running or deployment_create(
         mandate=mandate,
@@ -132,7 +132,7 @@ def _mandate(demo: DemoMandate, venue: Venue, people: dict[str, User]) -> Deploy
     )
 
 
-def _approved(strategy: Strategy, yaml: str, people: dict[str, User]) -> Revision:
+def approved(strategy: Strategy, yaml: str, people: dict[str, User]) -> Revision:
     """The text as an approved revision: written by one person, approved by another."""
     revision = revision_submit(strategy=strategy, yaml=yaml, actor=people[OPERATOR])
     revision_approve(revision=revision, actor=people[RISK], reason="demo desk")
@@ -151,7 +151,7 @@ def start(deployments: list[Deployment]) -> list[str]:
     operator = User.objects.get(username=OPERATOR)
     lines = []
     for deployment in deployments:
-        if deployment.wanted == Wanted.PAUSED and deployment.command > 0:
+        if deployment.wanted == Wanted.PAUSED and deployment.wanted_by_id is not None:
             lines.append(f"{deployment} stays paused: {deployment.wanted_reason}")
             continue
         try:
