@@ -121,6 +121,7 @@ class Scheduler:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self._movable = clock if isinstance(clock, MovableClock) else None
         self._queue: list[tuple[float, int, Job]] = []
         self._entered = 0
         self._phases = 0
@@ -228,9 +229,9 @@ class Scheduler:
         For a scheduler that was not started, over a movable clock. Nothing is skipped, so two runs over the same
         recording do the same.
         """
-        clock = self.clock
-        if not isinstance(clock, MovableClock):
-            raise TypeError(f"run_until needs a clock that can be moved, not {type(clock).__name__}")
+        clock = self._movable
+        if clock is None:
+            raise TypeError(f"run_until needs a clock that can be moved, not {type(self.clock).__name__}")
         while self._queue and self._queue[0][0] <= monotonic:
             job = heapq.heappop(self._queue)[2]
             if job.cancelled:
