@@ -29,7 +29,7 @@ class PaperExchange(Component):
     """Trade on paper against a simulated, recorded or live public market, queue position and adverse selection
     included.
 
-    Orders and cancels take `latency_ms` to arrive: until then a placed order is PENDING and a cancelled one may still
+    Orders and cancels take their latency to arrive: until then a placed order is PENDING and a cancelled one may still
     fill. While the public book is not to be trusted nothing new is accepted, and cancels take effect at once since
     nothing can fill. After a restart the account goes on from what the record says (`runtime.restore`).
     """
@@ -43,7 +43,10 @@ class PaperExchange(Component):
         symbol: Annotated[str, Symbol(help="Market to trade, as the public source names it")],
         base_balance: Annotated[Decimal, Size(ge=0, help="Base currency at the very first start")],
         quote_balance: Annotated[Decimal, Size(ge=0, help="Quote currency at the very first start")],
-        latency_ms: Annotated[int, Millis(ge=0, le=10_000, help="One way to the venue, orders and cancels alike")] = 20,
+        latency_ms: Annotated[int, Millis(ge=0, le=10_000, help="Until a placed order arrives at the venue")] = 20,
+        cancel_latency_ms: Annotated[
+            int, Millis(ge=0, le=10_000, help="Until a cancel arrives; before it does, the order may still fill")
+        ] = 0,
         maker_fee_bps: Annotated[
             Decimal | None, Bps(help="Empty: as the instrument states; negative is a rebate")
         ] = None,
@@ -54,6 +57,7 @@ class PaperExchange(Component):
         self.base_balance = base_balance
         self.quote_balance = quote_balance
         self.latency_ms = latency_ms
+        self.cancel_latency_ms = cancel_latency_ms
         self.maker_fee_bps = maker_fee_bps
         self.taker_fee_bps = taker_fee_bps
         self.on_order: list[Callable[[OrderReport], None]] = []
@@ -80,7 +84,7 @@ class PaperExchange(Component):
         self._restored: list[PaperOrder] = []
         """Orders of the record, until the first trustworthy book shows what they queue behind."""
         self._fills: list[Fill] = []
-        self._sequence = 0
+        self._sequence = self._sent = 0
         for report in restore.orders if restore is not None else ():
             self._restore(report)
         feed.on_book.append(self._on_book)
@@ -139,7 +143,7 @@ class PaperExchange(Component):
         if self._restored:
             for order in self._restored:
                 if not order.status.is_final:
-                    self._matcher.add(order, feed.book)
+                    self._matcher.add(order, feed.book, feed.book_ts_ns)
             self._restored.clear()
         self._matcher.on_book(feed.book, feed.book_ts_ns)
 
@@ -225,7 +229,7 @@ class PaperExchange(Component):
             )
         if order.status is not OrderStatus.CANCELLING:
             feed = self._feed
-            if not self.latency_ms or feed is None or feed.problem or feed.received_at is None:
+            if not self.cancel_latency_ms or feed is None or feed.problem or feed.received_at is None:
                 self._finish(order, OrderStatus.CANCELLED)
             else:
                 order.status = OrderStatus.CANCELLING
@@ -238,8 +242,9 @@ class PaperExchange(Component):
             self._tell(report)
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """A question arrives after everything sent before it, and so does its answer: nothing is in flight any more."""
         now_ns = self.runtime.clock.now_ns()
-        self._advance(now_ns)
+        self._advance(now_ns, everything=True)
         return [self._report(order, now_ns) for order in self._orders.values() if order.request.symbol == symbol]
 
     async def fills(self, symbol: str, since_ns: int) -> Sequence[Fill]:
@@ -255,13 +260,15 @@ class PaperExchange(Component):
             self._advance(self.runtime.clock.now_ns())
 
     def _send(self, order: PaperOrder, now_ns: int, *, cancel: bool = False) -> None:
-        self._sequence += 1
-        heappush(self._in_flight, (now_ns + self.latency_ms * MS, self._sequence, cancel, order))
+        self._sent += 1
+        due_ns = now_ns + (self.cancel_latency_ms if cancel else self.latency_ms) * MS
+        heappush(self._in_flight, (due_ns, self._sent, cancel, order))
 
-    def _advance(self, now_ns: int) -> None:
-        """Let everything that was sent and is due arrive, in the order it was due."""
-        while self._in_flight and self._in_flight[0][0] <= now_ns:
+    def _advance(self, now_ns: int, *, everything: bool = False) -> None:
+        """Let what was sent and is due, or everything, arrive in the order it was sent."""
+        while self._in_flight and (everything or self._in_flight[0][0] <= now_ns):
             due_ns, _, cancel, order = heappop(self._in_flight)
+            due_ns = min(due_ns, now_ns)
             if order.status.is_final:
                 continue
             if cancel:
@@ -283,7 +290,7 @@ class PaperExchange(Component):
             if not request.post_only:
                 self._matcher.take(order, book, ts_ns)
             if order.remaining_base:
-                self._matcher.add(order, book)
+                self._matcher.add(order, book, ts_ns)
         if not quietly and not order.filled_base:
             self._tell(self._report(order, ts_ns, reason))
 

@@ -20,13 +20,16 @@ from engine.venues.paper.queue import QueuePosition
 class PaperOrder:
     """One order at the paper venue."""
 
-    __slots__ = ("crossed", "filled_base", "queue", "request", "status", "venue_order_id")
+    __slots__ = ("arrived_ns", "crossed", "filled_base", "queue", "request", "status", "venue_order_id")
 
     def __init__(self, request: OrderRequest, venue_order_id: str) -> None:
         self.request = request
         self.venue_order_id = venue_order_id
         self.status = OrderStatus.PENDING
         self.filled_base = ZERO
+        self.arrived_ns = 0
+        """When it joined its queue. Prints are stamped when they happened and may be told later: older ones are not
+        ours."""
         self.queue: QueuePosition | None = None
         """None until the order has arrived and joined a queue."""
         self.crossed = ZERO
@@ -49,9 +52,10 @@ class Matcher:
         self._execute = execute
         self._sides: dict[Side, list[PaperOrder]] = {Side.BUY: [], Side.SELL: []}
 
-    def add(self, order: PaperOrder, book: OrderBook) -> None:
+    def add(self, order: PaperOrder, book: OrderBook, ts_ns: int) -> None:
         """Join the back of the queue at the order's price."""
         request = order.request
+        order.arrived_ns = ts_ns
         order.queue = QueuePosition(book.size_at(request.side, request.price), self._lot)
         resting = self._sides[request.side]
         resting.append(order)
@@ -88,6 +92,8 @@ class Matcher:
             distance = (order.request.price - trade.price) * side.sign
             if distance < 0 or not left:
                 return
+            if order.arrived_ns > trade.ts_ns:
+                continue
             assert order.queue is not None
             reached = left if distance else order.queue.on_trade(left)
             size = min(reached, order.remaining_base)
