@@ -29,8 +29,8 @@ MOST_WALK_BPS = 40.0
 PRESSURE_MEMORY_S = 0.05
 """How long makers count takers of one side as one burst."""
 
-LEVELS_PER_SLOT = 1.6
-"""How many levels a slot of distance holds on average: between one and two."""
+LEVELS_PER_SLOT = 2.0
+"""How many levels a slot of distance holds on average."""
 
 Print = tuple[float, int, int, int]
 """(seconds since the start, sign of the taker, tick, lots)."""
