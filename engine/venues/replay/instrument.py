@@ -39,16 +39,19 @@ def infer_steps(messages: Iterable[Message], symbol: str) -> tuple[Decimal, Deci
     not.
     """
     prices, sizes = _Step(), _Step()
-    for message in islice(messages, LOOK_AT):
-        if isinstance(message, Snapshot | Depth) and message.symbol in ("", symbol):
-            for price, size in (*message.bids, *message.asks):
-                prices.add(price)
-                sizes.add(size)
-        elif isinstance(message, Print) and message.symbol == symbol:
-            prices.add(message.trade.price)
-            sizes.add(message.trade.size_base)
-        if prices.seen > ENOUGH and sizes.seen > ENOUGH:
-            break
+    try:
+        for message in islice(messages, LOOK_AT):
+            if isinstance(message, Snapshot | Depth) and message.symbol in ("", symbol):
+                for price, size in (*message.bids, *message.asks):
+                    prices.add(price)
+                    sizes.add(size)
+            elif isinstance(message, Print) and message.symbol == symbol:
+                prices.add(message.trade.price)
+                sizes.add(message.trade.size_base)
+            if prices.seen > ENOUGH and sizes.seen > ENOUGH:
+                break
+    except RecordingDamaged:
+        pass  # what was read before the break still counts; the break itself is reported when the recording plays
     if prices.step is None or sizes.step is None:
         raise RecordingDamaged(f"no price of {symbol} is in the recording; give tick_size and lot_size")
     return prices.step, sizes.step
