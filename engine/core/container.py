@@ -61,7 +61,6 @@ class Container:
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
         manual_halt: Callable[[], str] = lambda: "",
         on_fault: Callable[[str], None] = lambda reason: None,
-        on_event: Callable[[msgspec.Struct], None] = lambda event: None,
         trace_id: str = "",
     ) -> None:
         self.config = config
@@ -74,7 +73,6 @@ class Container:
         self.unload_errors: list[str] = []
         """What went wrong while letting go, by component."""
         self._on_fault = on_fault
-        self._on_event = on_event
         self._context = contextvars.copy_context()
         self._context.run(setcontext, MONEY.copy())
         self._context.run(bind_identity, self.identity, trace_id=trace_id or token_hex(8))
@@ -156,6 +154,9 @@ class Container:
 
     async def _unless_failed(self, coroutine: Coroutine[Any, Any, None], *, name: str) -> None:
         """Wait for a step, but not longer than every owned task and job is well. Raises ServiceFailed."""
+        if self.fault:
+            coroutine.close()
+            raise ServiceFailed(self.fault)
         step = self._step = self._task(coroutine, name=name)
         watch = self._task(self._failed.wait(), name="watch")
         try:
@@ -231,12 +232,12 @@ class Container:
     # What components are given
 
     def _record(self, event: msgspec.Struct) -> None:
-        for name, sink in self._sinks:
+        for name, sink in tuple(self._sinks):
             try:
                 sink.emit(cast(Any, event))
             except Exception as error:  # the container's edge: recording never raises into trading code
+                self._sinks.remove((name, sink))
                 self._fail(name, error)
-        self._on_event(event)
 
     def _spawner(self, owner: str) -> Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]:
         def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

@@ -32,18 +32,25 @@ def configure(*, json: bool | None = None, level: str = "INFO", stream: TextIO |
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        hide_secrets,
     ]
-    render: list[Processor] = (
-        [structlog.processors.format_exc_info, exact, structlog.processors.JSONRenderer(serializer=_to_json)]
+    # Tracebacks are plain: a pretty one prints local variables, and with them secrets.
+    plain = structlog.dev.plain_traceback
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(serializer=_to_json)
         if json
-        else [exact, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                hide_secrets,
+                exact,
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 import uvloop
 
@@ -23,7 +22,6 @@ from engine.core.errors import EngineError
 from engine.core.log import configure
 from engine.core.plugins import BrokenComponent, Registry
 from engine.core.problems import ConfigError
-from engine.metrics.events import RecordingEnded
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 
@@ -55,18 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def run(config: Config, registry: Registry, *, for_s: float | None = None) -> int:
-    """Load, start and watch a service until a signal, the end of its time or recording, or a fault; then unload."""
+    """Load, start and watch a service until a signal, the end of its time, or a fault; then unload."""
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def end(reason: str) -> None:
         if not ended.done():
             ended.set_result(reason)
 
-    def on_event(event: msgspec.Struct) -> None:
-        if isinstance(event, RecordingEnded):
-            end("the recording is over")
-
-    container = Container(config, registry, on_fault=end, on_event=on_event)
+    container = Container(config, registry, on_fault=end)
     _listen_for_signals(end)
     failure: BaseException | None = None
     up = asyncio.create_task(_bring_up(container), name="bring up")
