@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models import Q
 
 from clients.choices import DeskRole, Kpi, MemberRole, ResumePolicy
 
 
+class People(UserManager):
+    """`manage.py createsuperuser` makes the first administrator of a desk."""
+
+    use_in_migrations = False
+
+    def create_superuser(self, *args: Any, **fields: Any) -> User:
+        return super().create_superuser(*args, **{"desk_role": DeskRole.ADMIN, **fields})
+
+
 class User(AbstractUser):
     """A person. `desk_role` makes them staff of the desk; a Membership makes them a client's."""
+
+    objects = People()
 
     desk_role = models.CharField(max_length=16, choices=DeskRole.choices, default=DeskRole.NONE)
 

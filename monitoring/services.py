@@ -16,7 +16,7 @@ from clients.errors import Refusal
 from clients.models import Mandate, User
 from engine.core.clock import utc
 from engine.core.errors import RecordingDamaged
-from engine.venues.recordings import inspect, list_recordings, open_recording
+from engine.venues.recordings import inspect, list_recordings, open_recording, plain
 from engine.venues.recordings.messages import Summary
 from engine.venues.replay.instrument import infer_steps, unified
 from exchanges.choices import VenueKind
@@ -59,6 +59,8 @@ def _register(summary: Summary, name: str) -> list[Recording]:
             symbol = unified(spelling)
         except RecordingDamaged:
             continue  # a market whose base and quote cannot be told apart has no mandate either
+        if plain(symbol) != plain(spelling):
+            continue  # a dated future or a swap is not the pair it is named after
         recording, _ = Recording.objects.update_or_create(
             path=summary.path,
             symbol=symbol,

@@ -115,7 +115,7 @@ def _beginning(recording: Recording) -> tuple[Decimal, Decimal]:
 
 def _rounded(amount: Decimal) -> Decimal:
     """Two significant figures are exact enough for the size of a rehearsal."""
-    return amount.quantize(Decimal(1).scaleb(amount.adjusted() - 1), ROUND_CEILING) if amount else amount
+    return Decimal(f"{amount.quantize(Decimal(1).scaleb(amount.adjusted() - 1), ROUND_CEILING):f}")
 
 
 def _text(amount: Decimal) -> str:

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from clients.access import Action, access_client, access_mandate, may, require, visible_clients, visible_mandates
+from clients.models import User
 from strategies.access import access_deployment, access_strategy, visible_deployments
 from tests.world import World
 
@@ -80,3 +81,8 @@ def test_a_strategy_is_the_desks_own(world: World) -> None:
         access_strategy(world.alice, world.acorn.strategy.pk)
     with pytest.raises(PermissionDenied):
         access_strategy(world.vera, world.acorn.strategy.pk, Action.CONFIGURE)
+
+
+def test_the_first_administrator_comes_from_the_command_line(db: None) -> None:
+    User.objects.create_superuser("root", password=None)
+    assert may(User.objects.get(username="root"), Action.ADMINISTER)

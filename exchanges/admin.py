@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from django.contrib import admin
+
+from clients.admin_site import RecordAdmin
+from exchanges.models import ExchangeAccount, Market, Venue
+
+
+@admin.register(Venue)
+class VenueAdmin(RecordAdmin):
+    list_display = ("name", "slug", "kind", "component")
+    list_filter = ("kind",)
+    search_fields = ("name", "slug")
+    fixed = ("slug", "kind", "component")
+
+
+@admin.register(Market)
+class MarketAdmin(RecordAdmin):
+    """Markets. Tick, lot and fees stand once made: running deployments were started on them."""
+
+    list_display = ("symbol", "venue", "tick_size", "lot_size", "min_notional_quote", "maker_fee_bps", "state")
+    list_filter = ("venue", "state")
+    list_select_related = ("venue",)
+    search_fields = ("symbol",)
+    autocomplete_fields = ("venue",)
+    fixed = (
+        "venue",
+        "symbol",
+        "base",
+        "quote",
+        "tick_size",
+        "lot_size",
+        "min_size_base",
+        "min_notional_quote",
+        "maker_fee_bps",
+        "taker_fee_bps",
+        "component_args",
+    )
+
+
+@admin.register(ExchangeAccount)
+class ExchangeAccountAdmin(RecordAdmin):
+    list_display = ("name", "client", "venue", "is_paper")
+    list_filter = ("client", "venue", "is_paper")
+    list_select_related = ("client", "venue")
+    autocomplete_fields = ("client", "venue")
+    readonly_fields = ("is_paper",)
+    fixed = ("client", "venue")

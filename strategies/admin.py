@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from django.contrib import admin
+
+from clients.admin_site import ReadOnlyAdmin
+from strategies.models import Deployment, HostSlot, KillSwitch, PaperFunding, Revision, Strategy
+
+
+@admin.register(Strategy)
+class StrategyAdmin(ReadOnlyAdmin):
+    list_display = ("name", "mandate", "client")
+    list_filter = ("client",)
+    list_select_related = ("mandate", "client")
+    search_fields = ("name", "mandate__name")
+
+
+@admin.register(Revision)
+class RevisionAdmin(ReadOnlyAdmin):
+    list_display = ("strategy", "number", "state", "author", "approver", "decided_at", "sha256")
+    list_filter = ("state", "client")
+    list_select_related = ("strategy", "author", "approver")
+
+
+@admin.register(HostSlot)
+class HostSlotAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "desired", "owner", "token", "expires_at", "beats", "started_at")
+    list_filter = ("kind", "desired")
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ReadOnlyAdmin):
+    """What runs. Starting, pausing, killing and resetting are on the deployment's own page, with a reason."""
+
+    list_display = (
+        "name",
+        "client",
+        "mode",
+        "wanted",
+        "observed",
+        "observed_reason",
+        "slot",
+        "token",
+        "expires_at",
+        "ended_at",
+    )
+    list_filter = ("mode", "wanted", "observed", "client")
+    list_select_related = ("client", "slot")
+    search_fields = ("name", "mandate__name", "market__symbol")
+
+
+@admin.register(PaperFunding)
+class PaperFundingAdmin(ReadOnlyAdmin):
+    list_display = ("deployment", "asset", "amount")
+    list_filter = ("client",)
+    list_select_related = ("deployment",)
+
+
+@admin.register(KillSwitch)
+class KillSwitchAdmin(ReadOnlyAdmin):
+    list_display = (
+        "engaged_at",
+        "scope",
+        "client",
+        "mandate",
+        "deployment",
+        "reason",
+        "engaged_by",
+        "reset_at",
+        "reset_by",
+    )
+    list_filter = ("scope", ("reset_at", admin.EmptyFieldListFilter), "client")
+    list_select_related = ("client", "mandate", "deployment", "engaged_by", "reset_by")
