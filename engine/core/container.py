@@ -12,7 +12,7 @@ import contextvars
 from collections.abc import Callable, Coroutine, Mapping
 from decimal import setcontext
 from secrets import token_hex
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import structlog
@@ -32,6 +32,8 @@ from engine.metrics.base import Sink
 from engine.venues.hub import MarketHub
 
 log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
 
 UNLOAD_TIMEOUT_S = 15.0
 """A component that has not let go by then is left behind, so that the ones below it still get their turn."""
@@ -134,6 +136,11 @@ class Container:
             self._unload_task = self._task(self._unload(), name="unload")
         await asyncio.shield(self._unload_task)
 
+    async def within(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+        """Run a command of the service in its own context: its identity on every log line, our decimal arithmetic."""
+        task: asyncio.Task[Answer] = self._task(coroutine, name="command")
+        return await task
+
     def _enter(self, old: str, new: str) -> None:
         if self._phase != old:
             raise EngineError(f"the service is {self._phase} and cannot be {new}; build a new container")
@@ -232,9 +239,11 @@ class Container:
     # What components are given
 
     def _record(self, event: msgspec.Struct) -> None:
+        # A fill may come from a feed that several services share: log it under this one's name.
+        context = self._context.copy()
         for name, sink in tuple(self._sinks):
             try:
-                sink.emit(cast(Any, event))
+                context.run(sink.emit, cast(Any, event))
             except Exception as error:  # the container's edge: recording never raises into trading code
                 self._sinks.remove((name, sink))
                 self._fail(name, error)
@@ -271,6 +280,10 @@ def _build(config: Config, registry: Registry) -> dict[str, object]:
             built[name] = cls(**{key: _filled(value, built) for key, value in spec.args.items()})
         except (ValueError, TypeError, EngineError) as error:
             problems.append(_problem(config, spec, f"{spec.id} refuses its arguments: {_words(error)}"))
+    service = built.get(config.service)
+    if service is not None and (missing := lacks(service, Service)):
+        what = f"{config.components[config.service].id} cannot be the service: it lacks {', '.join(missing)}"
+        problems.append(_problem(config, config.components[config.service], what))
     if problems:
         raise ConfigError(problems)
     return {name: built[name] for name in config.components}

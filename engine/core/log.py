@@ -120,4 +120,5 @@ def _hidden(key: str, value: Any) -> Any:
 
 
 def _to_json(event: Any, **_: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    first = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
+    return msgspec.json.encode({**first, **event}, enc_hook=str).decode()

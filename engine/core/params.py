@@ -374,19 +374,24 @@ def _with_meta(shape: Shape, metas: list[Meta]) -> Shape:
     return shape
 
 
+_ABSENT = object()
+
+
 def lacks(candidate: object, wanted: type) -> list[str]:
     """What a class or an instance is missing to be a `wanted`: names of methods and attributes, [] when it fits.
 
     A class is not blamed for data attributes, since its constructor may set them; check the instance for those.
+    Properties are not evaluated: before load they may have nothing to say.
     """
     cls = candidate if isinstance(candidate, type) else type(candidate)
     if not getattr(wanted, "_is_protocol", False):
         return [] if issubclass(cls, wanted) else [f"the base class {wanted.__name__}"]
     missing = []
     for name, is_method in _members(wanted):
-        if is_method and not callable(getattr(candidate, name, None)):
+        found = inspect.getattr_static(candidate, name, _ABSENT)
+        if is_method and not callable(getattr(cls, name, None) if found is _ABSENT else getattr(candidate, name)):
             missing.append(f"{name}()")
-        elif not is_method and not isinstance(candidate, type) and not hasattr(candidate, name):
+        elif not is_method and found is _ABSENT and candidate is not cls:
             missing.append(name)
     return missing
 

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from engine.core.component import Identity
 from engine.core.config import Config, load_config
 from engine.core.container import Container
 from engine.core.errors import EngineError
@@ -60,7 +61,8 @@ async def run(config: Config, registry: Registry, *, for_s: float | None = None)
         if not ended.done():
             ended.set_result(reason)
 
-    container = Container(config, registry, on_fault=end)
+    symbol = config.components[config.service].args.get("symbol", "")
+    container = Container(config, registry, identity=Identity(symbol=str(symbol)), on_fault=end)
     _listen_for_signals(end)
     failure: BaseException | None = None
     up = asyncio.create_task(_bring_up(container), name="bring up")
@@ -89,7 +91,7 @@ async def _bring_up(container: Container) -> None:
     await container.load()
     await container.begin()
     # Nothing starts by itself; here a person just typed the command.
-    await container.service.start("started from the command line")
+    await container.within(container.service.start("started from the command line"))
 
 
 def _listen_for_signals(end: Callable[[str], None]) -> None:

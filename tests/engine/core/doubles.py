@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, Protocol
 
+from structlog.contextvars import get_contextvars
+
 from engine.core.component import Component
 from engine.core.params import Bps, Collaborator, Count, Factor, Flag, Items, Money, Option, Seconds, Symbol, Text
 from engine.core.plugins import Registry
@@ -109,10 +111,13 @@ class Listening(Component):
         self.angry = angry
         self.heard: list[Event] = []
 
+        self.bound: dict[str, object] = {}
+
     async def load(self) -> None:
         Diary.entries.append(("load", self.name))
 
     def emit(self, event: Event) -> None:
+        self.bound = dict(get_contextvars())
         if self.angry:
             raise RuntimeError("the disk is full")
         self.heard.append(event)

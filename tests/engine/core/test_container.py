@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from contextvars import copy_context
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.contextvars import get_contextvars
 
 from engine.core import container as container_module
 from engine.core.component import Component, Identity
@@ -19,7 +22,7 @@ from engine.core.problems import ConfigError
 from engine.core.states import State
 from engine.metrics.events import Notice, StateChanged
 from engine.testing import ManualClock, settle
-from tests.engine.core.doubles import REGISTRY, Diary, Listening, Main, Noting
+from tests.engine.core.doubles import REGISTRY, Diary, Listening, Main, Named, Noting
 
 CHAIN = """
 service: "@main"
@@ -260,6 +263,26 @@ async def test_a_sink_that_raises_never_hurts_the_caller_but_takes_the_service_d
     assert world.faults == ["broken failed: RuntimeError the disk is full"]
 
 
+async def test_an_event_from_a_shared_feed_is_logged_under_its_service() -> None:
+    world = World(chain() + "  ear: {id: listening}\n", identity=Identity(client="acme", symbol="AURORA/USDT"))
+    ear = world.container.components["ear"]
+    assert isinstance(ear, Listening)
+    await world.run()
+    copy_context().run(world.part("top").runtime.record, Notice(ts_ns=1, level="info", text="a fill"))
+    assert (ear.bound["client"], ear.bound["symbol"]) == ("acme", "AURORA/USDT")
+    assert get_contextvars() == {}
+    await world.container.unload()
+
+
+async def test_a_command_runs_under_the_name_of_its_service() -> None:
+    world = World(chain(), identity=Identity(client="acme"), trace_id="abc")
+
+    async def command() -> dict[str, object]:
+        return dict(get_contextvars())
+
+    assert await world.container.within(command()) == {"client": "acme", "trace_id": "abc"}
+
+
 # What components are given
 
 
@@ -285,15 +308,28 @@ def test_a_constructor_that_refuses_is_an_error_of_the_file() -> None:
     ]
 
 
+class Picky(Main):
+    def __init__(self, *, only: Named) -> None:
+        super().__init__()
+
+
+class Forgetful:
+    """Promises a title and never sets one."""
+
+    title: str
+
+    def price(self) -> Decimal:
+        return Decimal(1)
+
+
 def test_an_attribute_a_constructor_should_have_set_is_missed() -> None:
-    text = """
-service: "@all"
-components:
-  all: {id: everything, args: {price: "@f", half_spread_bps: 5, either: "@f"}}
-  f: {id: prices.fixed, args: {value: 1}}
-"""
-    config = load_config(text, filename="desk.yaml", registry=REGISTRY)
-    Container(config, REGISTRY)  # either takes anything with a price
+    registry = REGISTRY.with_components({"picky": Picky, "forgetful": Forgetful})
+    text = 'service: "@main"\ncomponents:\n  main: {id: picky, args: {only: "@f"}}\n  f: {id: %s}\n'
+    titled = text % "prices.titled, args: {value: 1, title: t}"
+    Container(load_config(titled, filename="desk.yaml", registry=registry), registry)
+    config = load_config(text % "forgetful", filename="desk.yaml", registry=registry)
+    with pytest.raises(ConfigError, match=r"desk\.yaml:3:3: components\.main: only: @f lacks title"):
+        Container(config, registry)
 
 
 # Any graph

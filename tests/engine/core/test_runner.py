@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -90,9 +91,22 @@ class Process:
         return self.popen.returncode, err
 
 
-def test_the_example_of_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_of_the_docs_can_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(EXAMPLE), "--check"]) == OK
-    assert "can run" in capsys.readouterr().out
+    assert 'can run: 13 components, service "quoting" (marketmaking).' in capsys.readouterr().out
+
+
+def test_the_example_of_the_docs_quotes_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    process = Process(tmp_path, EXAMPLE, "--for", "2", "--json-logs")
+    code, err = process.end()
+    assert code == OK, err
+    logged = [json.loads(line) for line in err.splitlines()]
+    states = [line["new"] for line in logged if line["event"] == "state"]
+    assert states == ["starting", "active", "pausing", "paused"]
+    (cancelled,) = [line for line in logged if line["event"] == "quotes cancelled"]
+    assert cancelled["orders"] > 0
+    assert cancelled["proven_clean"]
+    assert cancelled["symbol"] == "AURORA/USDT"
 
 
 def test_it_lists_every_problem_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
