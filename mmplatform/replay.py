@@ -41,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--strategy", type=Path, metavar="FILE.yaml", help="quote by this file instead of the mandate's"
     )
+    parser.add_argument("--mandate", metavar="SLUG", help="play it to this mandate; left out, one is found or made")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the report to this file")
     return parser.parse_args()
 
