@@ -63,6 +63,7 @@ class Container:
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
         manual_halt: Callable[[], str] = lambda: "",
         on_fault: Callable[[str], None] = lambda reason: None,
+        on_event: Callable[[msgspec.Struct], None] = lambda event: None,
         trace_id: str = "",
     ) -> None:
         self.config = config
@@ -75,6 +76,8 @@ class Container:
         self.unload_errors: list[str] = []
         """What went wrong while letting go, by component."""
         self._on_fault = on_fault
+        self._on_event = on_event
+        """Hears every event after the sinks of the file: a rehearsal tallies the session with it."""
         self._context = contextvars.copy_context()
         self._context.run(setcontext, MONEY.copy())
         self._context.run(bind_identity, self.identity, trace_id=trace_id or token_hex(8))
@@ -247,6 +250,7 @@ class Container:
             except Exception as error:  # the container's edge: recording never raises into trading code
                 self._sinks.remove((name, sink))
                 self._fail(name, error)
+        self._on_event(event)
 
     def _spawner(self, owner: str) -> Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]:
         def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
