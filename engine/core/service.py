@@ -37,6 +37,15 @@ class Service(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesOver(Protocol):
+    """A service that can clean up after an earlier holder without starting: after a lost host, whatever follows."""
+
+    async def clear_leftovers(self) -> None:
+        """Cancel every order an earlier holder left resting. The state stays what it is."""
+        ...
+
+
 class Restore(msgspec.Struct, frozen=True, kw_only=True):
     """What the record says a previous holder left. On paper the record *is* the venue's memory.
 

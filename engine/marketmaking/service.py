@@ -121,12 +121,7 @@ class MarketMaking(Component):
         if self.machine.state in (State.STARTING, State.ACTIVE):
             return
         self.machine.fire(Trigger.START, reason)
-        refusal = self.runtime.manual_halt() or self._not_permitted()
-        if not refusal:
-            proof = await self.executor.take_over(SWEEP_S)
-            if proof.cancelled:
-                self._notice("info", f"Cancelled {proof.cancelled} orders left by an earlier holder.")
-            refusal = proof.detail
+        refusal = self.runtime.manual_halt() or self._not_permitted() or await self._take_over()
         if not self._still(State.STARTING):
             return  # paused or halted meanwhile
         if refusal:
@@ -139,6 +134,17 @@ class MarketMaking(Component):
             self._trip(trip)
             return
         self.machine.fire(Trigger.STARTED, reason)
+
+    async def clear_leftovers(self) -> None:
+        if detail := await self._take_over():
+            self._notice("error", f"Some orders of an earlier holder may still rest on {self.symbol}: {detail}")
+
+    async def _take_over(self) -> str:
+        """Cancel what an earlier holder left; why that is not certain to have worked, or empty."""
+        proof = await self.executor.take_over(SWEEP_S)
+        if proof.cancelled:
+            self._notice("info", f"Cancelled {proof.cancelled} orders left by an earlier holder.")
+        return proof.detail
 
     async def pause(self, reason: str) -> None:
         if self.machine.can(Trigger.PAUSE):
