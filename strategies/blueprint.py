@@ -1,0 +1,217 @@
+"""From a revision to what runs: one approved configuration, unchanged, in every mode.
+
+A revision names the venue itself. What the mode and the market of a deployment add is laid over it here:
+
+    paper     the venue becomes a public source, and an account on paper takes its name
+    replay    the same, and the public source is a recording
+    shadow    the executor becomes the one that sends nothing
+    always    facts of the market (tick, lot, fees) and the sinks of a host
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from engine.core.config import dump_config, parse_tree
+from engine.core.errors import EngineError
+from engine.core.params import Kind, parameters_of
+from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
+from strategies.choices import Mode
+
+PAPER = "exchanges.paper"
+REPLAY = "exchanges.replay"
+SEND = "marketmaking.executors.live"
+DRY_RUN = "marketmaking.executors.dry_run"
+SINKS = {"record": "sinks.postgres", "screen": "sinks.live"}
+"""The outlets every host opens, under the names they get in the configuration."""
+
+Tree = dict[str, Any]
+
+
+class BlueprintError(EngineError):
+    """This revision cannot run on this market in this mode. The message is a sentence with the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarketFacts:
+    """What the market's record says; `args` are the venue component's own (decimals as strings)."""
+
+    component: str
+    symbol: str
+    base: str
+    quote: str
+    tick_size: Decimal
+    lot_size: Decimal
+    min_size_base: Decimal | None = None
+    min_notional_quote: Decimal | None = None
+    maker_fee_bps: Decimal = Decimal(0)
+    taker_fee_bps: Decimal = Decimal(0)
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """The facts a public source may ask for, by the names of its parameters."""
+        facts = {
+            "tick_size": self.tick_size,
+            "lot_size": self.lot_size,
+            "min_size_base": self.min_size_base,
+            "min_notional_quote": self.min_notional_quote,
+            "maker_fee_bps": self.maker_fee_bps,
+            "taker_fee_bps": self.taker_fee_bps,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingFacts:
+    """The recording a replay runs on; `speed` is a multiple of real time, or "max"."""
+
+    path: str
+    speed: str = "max"
+
+
+def blueprint(
+    *,
+    yaml: str,
+    mode: Mode | str,
+    market: MarketFacts,
+    registry: Registry,
+    funding: Mapping[str, Decimal] | None = None,
+    recording: RecordingFacts | None = None,
+    filename: str = "revision",
+) -> str:
+    """The configuration to run, as text for `engine.core.config.load_config`.
+
+    funding: opening balances by asset, for the modes that trade on paper.
+    Raises ConfigError when the text is not a configuration, BlueprintError when it does not fit market or mode.
+    """
+    mode = Mode(mode)
+    if mode is Mode.LIVE:
+        raise BlueprintError("Live trading needs sealed exchange credentials, which accounts cannot hold yet.")
+    tree = parse_tree(yaml, filename=filename)
+    components = _components(tree)
+    traded = _traded(tree, components, market, any_venue=mode is Mode.REPLAY)
+    laid: Tree = {}
+    for name, spec in components.items():
+        if name in traded and mode is Mode.SHADOW:
+            laid[name] = _public(spec, market, registry)
+        elif name in traded:
+            source = f"{name}_public"
+            if source in components:
+                raise BlueprintError(
+                    f"The component {source} stands in the way: {name} trades on paper, and its public data take "
+                    "that name; call it something else."
+                )
+            laid[source] = (
+                _replayed(spec, market, recording) if mode is Mode.REPLAY else _public(spec, market, registry)
+            )
+            laid[name] = _paper(spec, source, market, funding or {})
+        elif spec.get("id") == SEND and mode is Mode.SHADOW:
+            args = spec.get("args") or {}
+            laid[name] = {"id": DRY_RUN, "args": {key: args[key] for key in ("exchange", "symbol") if key in args}}
+        else:
+            laid[name] = spec
+    used = {spec.get("id") for spec in laid.values() if isinstance(spec, dict)}
+    for name, sink in SINKS.items():
+        if sink not in used:
+            laid[_free(name, laid, tree.get("vars") or {})] = {"id": sink}
+    return dump_config({**tree, "components": laid})
+
+
+def _components(tree: Any) -> Tree:
+    components = tree.get("components") if isinstance(tree, dict) else None
+    if not isinstance(components, dict) or not all(isinstance(spec, dict) for spec in components.values()):
+        raise BlueprintError("The configuration has no map of components; a service is service, vars and components.")
+    for name, spec in components.items():
+        if spec.get("id") in (PAPER, REPLAY):
+            raise BlueprintError(
+                f"The component {name} is {spec['id']}, which a deployment's mode brings; name the venue itself."
+            )
+    return components
+
+
+def _traded(tree: Tree, components: Tree, market: MarketFacts, *, any_venue: bool) -> list[str]:
+    """Names of the venue components that stand for the deployment's market. Others are public data and stay."""
+    variables = tree.get("vars") or {}
+    venues = {name: spec for name, spec in components.items() if str(spec.get("id", "")).startswith("exchanges.")}
+    ours = [
+        name
+        for name, spec in venues.items()
+        if (any_venue or spec["id"] == market.component)
+        and _value((spec.get("args") or {}).get("symbol"), variables) in (None, market.symbol)
+    ]
+    if not ours:
+        there = ", ".join(f"{name} ({spec['id']})" for name, spec in venues.items()) or "no venue at all"
+        raise BlueprintError(
+            f"No component of the revision trades {market.symbol} by {market.component}; it has {there}."
+        )
+    return ours
+
+
+def _value(value: Any, variables: Mapping[str, Any]) -> Any:
+    """The value itself, or what the variable it names holds."""
+    for _ in range(len(variables) + 1):
+        if not (isinstance(value, str) and value.startswith("@") and value[1:] in variables):
+            return value
+        value = variables[value[1:]]
+    return value
+
+
+def _public(spec: Tree, market: MarketFacts, registry: Registry) -> Tree:
+    """The venue's public data, with what the market's record knows of it. The record wins: a fact has one home."""
+    args = dict(spec.get("args") or {})
+    try:
+        kinds = {parameter.name: parameter.kind for parameter in parameters_of(registry.get(spec["id"]))}
+    except (UnknownComponent, BrokenComponent):
+        return spec  # reading the result says so, with its place
+    args.update({name: value for name, value in market.facts().items() if name in kinds})
+    args.update({name: _typed(name, value, kinds.get(name)) for name, value in market.args.items()})
+    if "symbol" in kinds:
+        args.setdefault("symbol", market.symbol)
+    return {"id": spec["id"], "args": args}
+
+
+def _typed(name: str, value: Any, kind: Kind | None) -> Any:
+    if kind is not Kind.DECIMAL or value is None:
+        return value
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise BlueprintError(f"The market's argument {name} must be a decimal number, was {value!r}.") from None
+
+
+def _replayed(spec: Tree, market: MarketFacts, recording: RecordingFacts | None) -> Tree:
+    if recording is None:
+        raise BlueprintError("A replay needs a recording; choose one.")
+    args: Tree = {"path": recording.path, "symbol": (spec.get("args") or {}).get("symbol", market.symbol)}
+    if recording.speed != "max":
+        try:
+            args["speed"] = Decimal(recording.speed)
+        except InvalidOperation:
+            raise BlueprintError(
+                f'The speed of a replay is a multiple of real time or "max", was {recording.speed!r}.'
+            ) from None
+    return {"id": REPLAY, "args": {**args, **market.facts()}}
+
+
+def _paper(spec: Tree, source: str, market: MarketFacts, funding: Mapping[str, Decimal]) -> Tree:
+    missing = [asset for asset in (market.base, market.quote) if asset not in funding]
+    if missing:
+        raise BlueprintError(f"Trading {market.symbol} on paper needs an opening balance of {' and '.join(missing)}.")
+    return {
+        "id": PAPER,
+        "args": {
+            "market": f"@{source}",
+            "symbol": (spec.get("args") or {}).get("symbol", market.symbol),
+            "base_balance": funding[market.base],
+            "quote_balance": funding[market.quote],
+        },
+    }
+
+
+def _free(name: str, components: Tree, variables: Tree) -> str:
+    while name in components or name in variables:
+        name = f"host_{name}"
+    return name
