@@ -103,5 +103,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 
+LOG_JSON = os.environ.get("MM_LOG") == "json"
+"""Logs as JSON lines; otherwise for people. Either way one line an event."""
+
 SAMPLE_DAYS = int(os.environ.get("MM_SAMPLE_DAYS", "45"))
 """How long raw samples are kept; rollups and the counted seconds of obligations stay."""

@@ -20,6 +20,7 @@ from engine.metrics.events import (
     FillRecorded,
     HaltCompleted,
     OrderChanged,
+    QuotesSimulated,
     Sample,
     StateChanged,
     View,
@@ -137,8 +138,8 @@ class Publisher:
             case Sample():
                 pending.sample = event
                 pending.tile_waits = True
-            case OrderChanged():
-                return  # a view carries every resting order; single transitions are for the record
+            case OrderChanged() | QuotesSimulated():
+                return  # a view carries every order, sent or simulated; single transitions are for the record
             case StateChanged():
                 self.state(deployment_id, event.new.value, event.reason)
                 self._append(deployment_id, event)
@@ -157,8 +158,9 @@ class Publisher:
         """The deployment is no longer ours to speak for."""
         self._pending.pop(deployment_id, None)
 
-    def start(self) -> None:
+    def start(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name="live publisher")
+        return self._task
 
     async def stop(self, *, drain_s: float = 1.0) -> None:
         """Send what waits, if the broker takes it within `drain_s`, and end."""

@@ -1,0 +1,466 @@
+"""One deployment on this host: built, brought to the state it belongs in, commanded, let go of in one of three ways.
+
+handed over   in order: quotes cancelled, everything written, the lease released; the next holder may go on
+silenced      we may soon lose the lease: quotes cancelled while we still may, then let go of
+dropped       we have lost it: nothing is sent, nothing will be written any more
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from engine.core.clock import Clock, SystemClock
+from engine.core.config import load_config
+from engine.core.container import Container
+from engine.core.errors import EngineError
+from engine.core.plugins import Registry
+from engine.core.scheduler import Scheduler
+from engine.core.service import Service, TakesOver
+from engine.core.states import State
+from engine.metrics.events import Event, StateChanged
+from engine.venues.hub import MarketHub
+from mmplatform.host import lease, records
+from mmplatform.host.database import DATABASE_ERRORS, Line
+from mmplatform.host.journal import Journal, Owner
+from mmplatform.host.lease import Claim, Permit, Standing, Timing
+from mmplatform.host.records import Record
+from mmplatform.host.rehearsal import Rehearsal
+from mmplatform.host.writer import Writer
+from monitoring.publisher import Publisher
+from strategies.blueprint import blueprint
+from strategies.choices import Mode, Wanted
+
+log = structlog.get_logger(__name__)
+
+HALTED = (State.HALTING, State.HALTED)
+SETTLE_S = 3.0
+"""How long an orderly hand-over waits for the record; longer, and the next holder treats us as lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """What every deployment of a host shares."""
+
+    desk: Line
+    writer: Writer
+    publisher: Publisher
+    scheduler: Scheduler
+    hub: MarketHub
+    registry: Registry
+    timing: Timing
+
+
+class Leaves(Protocol):
+    def __call__(self, hosted: Hosted) -> None:
+        """This deployment is no longer ours."""
+        ...
+
+
+class Hosted:
+    """One claimed deployment. Its permit is its own: a row that cannot be renewed costs nobody else anything."""
+
+    def __init__(self, claim: Claim, *, permit: Permit, house: House, leaves: Leaves) -> None:
+        self.id = claim.id
+        self.token = claim.token
+        self.permit = permit
+        self.lost_slot = claim.lost_slot
+        self.container: Container | None = None
+        self.journal: Journal | None = None
+        self.kill_reason = ""
+        self.silenced = ""
+        """Why we fell silent, or empty."""
+        self._house = house
+        self._leaves = leaves
+        self._fault = ""
+        self._command = 0
+        self._is_up = False
+        self._is_leaving = False
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._rehearsal: Rehearsal | None = None
+        self._record: Record | None = None
+
+    @property
+    def service(self) -> Service | None:
+        return self.container.service if self.container is not None else None
+
+    @property
+    def state(self) -> State:
+        if self._fault:
+            return State.FAULTED
+        return self.service.machine.state if self.service is not None else State.PAUSED
+
+    # Coming
+
+    async def bring_up(self) -> None:
+        """Build the service and bring it to the state its record calls for."""
+        async with self._turn:
+            record = await self._read()
+            if record is None or self._is_leaving:
+                return
+            if record.mode is Mode.REPLAY and self.lost_slot is not None:
+                await self._end_replay(f"The host playing it was lost (slot {self.lost_slot}); start it again.")
+                return
+            if await self._build(record):
+                await self._settle(record)
+            self._is_up = True
+
+    async def _read(self) -> Record | None:
+        house = self._house
+        record = await house.desk.ask(lambda connection: records.read(connection, self.id, self.token))
+        if record is None:
+            self._vanish()
+            return None
+        self._record = record
+        self.kill_reason = record.kill_reason
+        self._command = record.command
+        if self.journal is not None:
+            house.writer.close(self.journal)
+        self.journal = house.writer.open(
+            Owner(
+                deployment_id=record.id,
+                client_id=record.client_id,
+                token=self.token,
+                base=record.market.base,
+                quote=record.market.quote,
+            )
+        )
+        return record
+
+    async def _build(self, record: Record) -> bool:
+        """Compile, load and begin; False after a failure, which is recorded as FAULTED."""
+        house = self._house
+        clock: Clock = SystemClock()
+        scheduler, hub = house.scheduler, house.hub
+        assert self.journal is not None
+        if record.mode is Mode.REPLAY:
+            self._rehearsal = Rehearsal(self.journal, house.writer, on_ended=self._recording_ended)
+            clock, scheduler, hub = self._rehearsal.clock, self._rehearsal.scheduler, MarketHub()
+        try:
+            text = blueprint(
+                yaml=record.yaml,
+                mode=record.mode,
+                market=record.market,
+                registry=house.registry,
+                funding=record.funding,
+                recording=record.recording,
+                filename=record.revision,
+            )
+            config = load_config(text, filename=record.revision, registry=house.registry)
+            self.container = Container(
+                config,
+                house.registry,
+                identity=record.identity,
+                clock=clock,
+                scheduler=scheduler,
+                hub=hub,
+                permit=self.permit,
+                restore=record.restore,
+                outlets={"postgres": self.journal.emit, "live": self._publish},
+                manual_halt=lambda: self.kill_reason,
+                on_fault=self._on_fault,
+                on_event=self._on_event,
+            )
+            await self.container.load()
+            await self.container.begin()
+        except Exception as error:  # the host's edge: one deployment must not hurt the others
+            reason = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+            log.error("a deployment could not be built", deployment=self.id, exc_info=error)
+            self.container = None
+            self._show_fault(f"could not be started: {reason}")
+            return False
+        self._fault = ""
+        return True
+
+    async def _settle(self, record: Record) -> None:
+        """The state it belongs in: halted stays halted, faulted stays faulted, the rest is the mandate's choice."""
+        service, journal = self.service, self.journal
+        assert service is not None
+        assert journal is not None
+        is_reset = record.is_pending and record.wanted is Wanted.PAUSED
+        loss = f"the host of slot {self.lost_slot} was lost" if self.lost_slot is not None else ""
+        if self.lost_slot is not None and record.observed_reason.startswith(SILENCE):
+            loss = record.observed_reason
+        was_halted = record.observed in HALTED and not is_reset
+        if record.kill_reason or record.wanted is Wanted.HALTED or was_halted:
+            await self._clear_leftovers()
+            await service.halt(record.kill_reason or record.observed_reason)
+        elif record.observed is State.FAULTED and not is_reset:
+            await self._clear_leftovers()
+            await self._take_down()
+            self._show_fault(record.observed_reason)
+        elif record.wanted is not Wanted.ACTIVE:
+            await self._clear_leftovers()
+            self._show(record.wanted_reason if record.is_pending else loss or record.observed_reason)
+        elif record.is_pending:
+            await service.start(record.wanted_reason)
+        elif not loss:
+            await service.start("resumed after a planned change of host")
+        elif record.resumes:
+            await service.start(f"resumed after host loss: {loss}")
+        else:
+            reason = f"paused after host loss: {loss}"
+            await self._clear_leftovers()
+            await self._house.desk.ask(
+                lambda connection: records.want_paused(
+                    connection, deployment_id=self.id, token=self.token, reason=reason
+                )
+            )
+            self._show(reason)
+        if record.is_pending:
+            journal.carried_out(record.command)
+
+    async def _clear_leftovers(self) -> None:
+        if isinstance(self.service, TakesOver):
+            await self.service.clear_leftovers()
+
+    # Commands
+
+    def heed(self, standing: Standing) -> None:
+        """What people want now. A kill overtakes whatever is under way; other commands wait their turn."""
+        self.kill_reason = standing.kill_reason
+        if not self._is_up or self._is_leaving or self.silenced:
+            return
+        if standing.ended:
+            self._spawn(self.hand_over("the deployment has ended"), "hand over")
+        elif standing.command > self._command:
+            self._command = standing.command
+            self._spawn(self._carry_out(standing), f"{standing.wanted} {self.id}")
+        elif standing.kill_reason and self.state not in (*HALTED, State.FAULTED):
+            self._spawn(self._halt(standing.kill_reason), f"halt {self.id}")
+
+    async def _carry_out(self, standing: Standing) -> None:
+        wanted, reason = Wanted(standing.wanted), standing.wanted_reason
+        if wanted is Wanted.HALTED:
+            await self._halt(reason)
+        else:
+            async with self._turn:
+                if standing.command != self._command:
+                    return  # overtaken by a later one
+                await self._start_or_pause(wanted, reason)
+        if self.journal is not None:
+            self.journal.carried_out(standing.command)
+
+    async def _start_or_pause(self, wanted: Wanted, reason: str) -> None:
+        service, state = self.service, self.state
+        assert self.journal is not None
+        try:
+            if wanted is Wanted.PAUSED and state is State.FAULTED:
+                await self._build_anew(reason)
+            elif service is None:
+                self.journal.note(f"Not started while {state}: {self._fault}", level="warning")
+            elif wanted is Wanted.ACTIVE:
+                await service.start(reason)
+            elif state not in HALTED:
+                await service.pause(reason)
+            elif self.kill_reason:
+                self.journal.note(f"Not reset: {self.kill_reason}", level="warning")
+            else:
+                await service.reset(reason)
+        except EngineError as error:
+            self.journal.note(f"The command could not be carried out: {error}", level="error")
+
+    async def _halt(self, reason: str) -> None:
+        if self.service is None:
+            # Faulted: nothing of ours runs, yet what rests at the venue must be proven gone, not assumed.
+            async with self._turn:
+                if not await self._build_anew(reason):
+                    return
+        if self.service is not None:
+            await self.service.halt(reason)
+
+    async def _build_anew(self, reason: str) -> bool:
+        """After a fault: a new component tree under a new token, from the record as it then stands."""
+        house, journal = self._house, self.journal
+        assert journal is not None
+        await self._take_down()
+        await house.writer.settle(journal, within_s=SETTLE_S)
+        token = await house.desk.ask(
+            lambda connection: lease.renew_token(
+                connection, deployment_id=self.id, token=self.token, timing=house.timing
+            )
+        )
+        if token is None:
+            self._vanish()
+            return False
+        self.token = token
+        record = await self._read()
+        if record is None or not await self._build(record):
+            return False
+        await self._clear_leftovers()
+        self._show(reason)
+        return True
+
+    # Going
+
+    async def silence(self, reason: str) -> None:
+        """Cancel everything now, while the permit still holds. What follows is to let go."""
+        if self.silenced:
+            return
+        self.silenced = reason
+        log.error("falling silent", deployment=self.id, reason=reason)
+        if self.service is not None and self._rehearsal is None:
+            await self.service.pause(reason)
+
+    async def hand_over(self, reason: str) -> None:
+        """Leave in order: cancel, write, release."""
+        if self._is_leaving:
+            return
+        self._is_leaving = True
+        if self._rehearsal is not None and self._record is not None and self.state is not State.FAULTED:
+            await self._take_down()
+            await self._end_replay(f"It was stopped before its end: {reason}.")
+            return
+        if self.service is not None and self.state not in HALTED:
+            await self.service.pause(reason)
+        await self._take_down()
+        await self._release(in_order=True)
+
+    async def let_go(self, *, in_order: bool = False) -> None:
+        """After silence: write what was recorded, if it is still ours, and leave as one that was lost."""
+        self._is_leaving = True
+        await self._take_down()
+        await self._release(in_order=in_order)
+
+    async def drop(self, reason: str) -> None:
+        """The lease is gone: stop at once, send nothing. The permit sees to that, also while we unload."""
+        self.permit.end()
+        if self._is_leaving:
+            return
+        self._is_leaving = True
+        log.error("dropping a deployment", deployment=self.id, token=self.token, reason=reason)
+        self._house.publisher.forget(self.id)
+        self._leaves(self)
+        await self._take_down()
+        if self.journal is not None:
+            # Refused if somebody else holds it by now; written if the row still carries our token.
+            await self._house.writer.settle(self.journal, within_s=SETTLE_S)
+            self._house.writer.close(self.journal)
+
+    async def _release(self, *, in_order: bool) -> None:
+        house = self._house
+        try:
+            if self.journal is not None:
+                written = await house.writer.settle(self.journal, within_s=SETTLE_S)
+                in_order = in_order and written
+                house.writer.close(self.journal)
+            await house.desk.ask(
+                lambda connection: lease.release_deployment(
+                    connection, deployment_id=self.id, token=self.token, in_order=in_order
+                )
+            )
+        except DATABASE_ERRORS as error:
+            log.error("could not release a deployment; it runs out", deployment=self.id, error=str(error).strip())
+        self.permit.end()
+        house.publisher.forget(self.id)
+        self._leaves(self)
+
+    def _vanish(self) -> None:
+        """The row says that we are not the holder."""
+        self._spawn(self.drop("it has another holder"), f"drop {self.id}")
+
+    async def _take_down(self) -> None:
+        container, self.container = self.container, None
+        if container is not None:
+            await container.unload()
+
+    async def fail(self, reason: str) -> None:
+        """Take the service down and say why; a person resets it."""
+        log.error("a deployment failed", deployment=self.id, reason=reason)
+        await self._take_down()
+        self._show_fault(reason)
+
+    # What the service says
+
+    def _publish(self, event: Event) -> None:
+        if self.permit.valid():  # a frozen host that wakes must not speak over its successor
+            self._house.publisher.emit(self.id, event)
+
+    def _on_event(self, event: Event) -> None:
+        if self._rehearsal is not None:
+            self._rehearsal.add(event)
+        if isinstance(event, StateChanged) and event.new in (State.FAULTED, State.HALTED):
+            log.warning("a deployment stopped", deployment=self.id, state=event.new.value, reason=event.reason)
+
+    def _on_fault(self, reason: str) -> None:
+        """The container took itself down, orders cancelled. A halt under way is proven by a new one."""
+        was = self.state
+        self.container = None
+        if was in HALTED:
+            self._fault = reason
+            self._spawn(self._halt(reason), f"halt {self.id} after its fault")
+        else:
+            self._show_fault(reason)
+
+    def _show_fault(self, reason: str) -> None:
+        self._fault = reason
+        if self.journal is not None:
+            self.journal.observe(State.FAULTED, reason)
+        if self.permit.valid():
+            self._house.publisher.state(self.id, State.FAULTED.value, reason)
+
+    def _show(self, reason: str) -> None:
+        """PAUSED, for a reason the service itself cannot know."""
+        if self.service is not None:
+            self.service.machine.reason = reason
+        if self.journal is not None:
+            self.journal.observe(State.PAUSED, reason)
+        if self.permit.valid():
+            self._house.publisher.state(self.id, State.PAUSED.value, reason)
+
+    # Replays
+
+    def _recording_ended(self, problem: str) -> None:
+        self._spawn(self._finish(problem), f"finish replay {self.id}")
+
+    async def _finish(self, problem: str) -> None:
+        if self._is_leaving:
+            return
+        self._is_leaving = True
+        if self.service is not None and self.state not in HALTED:
+            await self.service.pause("the recording is over")
+        await self._take_down()
+        await self._end_replay(problem)
+
+    async def _end_replay(self, problem: str) -> None:
+        """Store the report and end the deployment; what cannot be written now is left to the next holder to end."""
+        self._is_leaving = True
+        house, journal = self._house, self.journal
+        report = self._rehearsal.report() if self._rehearsal is not None else None
+        try:
+            if journal is not None:
+                await house.writer.settle(journal, within_s=30)
+                house.writer.close(journal)
+            await house.desk.ask(
+                lambda connection: records.finish_replay(
+                    connection, deployment_id=self.id, token=self.token, problem=problem, report=report
+                )
+            )
+        except DATABASE_ERRORS as error:
+            log.error("a replay's report could not be stored", deployment=self.id, error=str(error).strip())
+        self.permit.end()
+        self._leaves(self)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(coroutine), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coroutine
+        except DATABASE_ERRORS as error:
+            log.warning("the database was away; read again at the next renewal", deployment=self.id, error=str(error))
+            self._command = -1  # whatever is wanted is looked at anew
+        except Exception as error:  # the host's edge: one deployment must not hurt the others
+            log.error("a deployment failed", deployment=self.id, exc_info=error)
+            await self.fail(f"{type(error).__name__}: {error}")
+
+
+SILENCE = "lease could not be renewed"
+"""How the reason of a silence begins; the next holder repeats it."""

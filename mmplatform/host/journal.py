@@ -1,0 +1,301 @@
+"""What one holder of a deployment has yet to write: events in, rows out.
+
+Nothing here waits or fails. What is held while the database is away is bounded by what may happen meanwhile: views are
+never written, samples are given up oldest first beyond SAMPLES_KEPT, fills, orders and events are kept, and of those
+there are few, since a host that cannot renew its lease stops quoting within seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import structlog
+
+from engine.core.clock import utc
+from engine.core.decimals import ZERO
+from engine.core.states import State
+from engine.market.types import Side
+from engine.metrics.events import (
+    Event,
+    FillRecorded,
+    HaltCompleted,
+    Notice,
+    OrderChanged,
+    RecordingEnded,
+    RecordingProgress,
+    RiskTriggered,
+    Sample,
+    StateChanged,
+)
+from monitoring.samples import row_of
+
+log = structlog.get_logger(__name__)
+
+SAMPLES_KEPT = 3600
+BALANCES_EVERY_S = 5.0
+
+ALARMING = frozenset({State.HALTING, State.HALTED, State.FAULTED})
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose rows these are."""
+
+    deployment_id: int
+    client_id: int
+    token: int
+    base: str
+    quote: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The state of the deployment as its row shall show it."""
+
+    state: State
+    reason: str
+    at: datetime
+
+
+@dataclass
+class Batch:
+    """Rows of one holder, in the order of time within each kind."""
+
+    orders: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """By client order id, the newest state of each."""
+    fills: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    balances: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    samples: deque[tuple[Any, ...]] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    observed: Observation | None = None
+    command_done: int | None = None
+    halt: tuple[float, bool] | None = None
+    """Milliseconds from the command to nothing resting, and whether the venue confirmed it."""
+    latch: str = ""
+    """Why the engine halted by itself or by command: latched as a kill switch unless one covers it already."""
+    progress: float | None = None
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.orders
+            or self.fills
+            or self.events
+            or self.balances
+            or self.samples
+            or self.observed
+            or self.command_done is not None
+            or self.halt
+            or self.latch
+            or self.progress is not None
+        )
+
+    @property
+    def must_be_kept(self) -> bool:
+        return bool(self.orders or self.fills or self.events or self.observed or self.latch)
+
+    def followed_by(self, later: Batch) -> Batch:
+        """Both as one: a batch that could not be written, and what gathered meanwhile."""
+        return Batch(
+            orders={**self.orders, **later.orders},
+            fills=self.fills + later.fills,
+            events=self.events + later.events,
+            balances={**self.balances, **later.balances},
+            samples=deque([*self.samples, *later.samples], maxlen=SAMPLES_KEPT),
+            observed=later.observed or self.observed,
+            command_done=self.command_done if later.command_done is None else later.command_done,
+            halt=later.halt or self.halt,
+            latch=self.latch or later.latch,
+            progress=self.progress if later.progress is None else later.progress,
+        )
+
+
+class Journal:
+    """The outlet "postgres" of one container."""
+
+    def __init__(self, owner: Owner, *, urge: Any) -> None:
+        self.owner = owner
+        self.waiting_since: float | None = None
+        """Monotonic time of the oldest row that must not be lost and is not written yet."""
+        self.fenced = False
+        """A later holder's token stands in the row: nothing of ours will ever be written again."""
+        self._urge = urge
+        self._batch = Batch()
+        self._resting: dict[str, tuple[Side, Decimal, Decimal]] = {}
+        self._first_seen: dict[str, int] = {}
+        self._last_sample_ts: datetime | None = None
+        self._balances_due = 0.0
+        self._taken_at = 0.0
+
+    # Events in
+
+    def emit(self, event: Event) -> None:
+        """Take an event of the service. State changes, trips and halts are written at once, the rest each second."""
+        if self.fenced:
+            return
+        match event:
+            case Sample():
+                self._sample(event)
+            case OrderChanged():
+                self._order(event)
+            case FillRecorded():
+                self._fill(event)
+            case StateChanged():
+                self._event("state", event.ts_ns, event.reason, event.new in ALARMING, event)
+                if event.new is State.HALTING:
+                    self._batch.latch = event.reason
+                self.observe(event.new, event.reason)
+            case RiskTriggered():
+                self._event("risk", event.ts_ns, event.reason, True, event)
+                self._urge()
+            case HaltCompleted():
+                took_ms = (event.completed_ns - event.requested_ns) / 1e6
+                self._batch.halt = (took_ms, event.proven_clean)
+                proof = "the venue confirms that nothing rests" if event.proven_clean else "not proven clean"
+                text = f"{event.orders_cancelled} orders cancelled in {took_ms:.1f} ms; {event.detail or proof}."
+                self._event("halt", event.completed_ns, text, not event.proven_clean, event)
+                self._urge()
+            case Notice():
+                self._event("notice", event.ts_ns, event.text, event.level, event)
+            case RecordingProgress():
+                self._batch.progress = min(max(event.share, 0.0), 1.0)
+            case RecordingEnded():
+                text = f"The recording ended after {event.messages} messages."
+                self._event("notice", event.ts_ns, event.problem or text, bool(event.problem), event)
+
+    def observe(self, state: State, reason: str) -> None:
+        """What the deployment's row shall show; written at once."""
+        self._batch.observed = Observation(state, reason, datetime.now(UTC))
+        self._must_write()
+        self._urge()
+
+    def note(self, text: str, *, level: str = "info") -> None:
+        """The host's own line in the log of events."""
+        self.emit(Notice(ts_ns=time.time_ns(), level=level, text=text))
+
+    def carried_out(self, command: int) -> None:
+        self._batch.command_done = command
+        self._urge()
+
+    def _sample(self, sample: Sample) -> None:
+        row = row_of(sample, self.owner.deployment_id, self.owner.client_id)
+        ts = utc(sample.ts_ns)
+        if self._last_sample_ts is not None and ts <= self._last_sample_ts:
+            return  # one a moment: the key of a sample is its time
+        self._last_sample_ts = ts
+        self._batch.samples.append(row)
+        if time.monotonic() >= self._balances_due:
+            self._balances_due = time.monotonic() + BALANCES_EVERY_S
+            self._balances(sample, ts)
+
+    def _balances(self, sample: Sample, at: datetime) -> None:
+        locked = {Side.BUY: ZERO, Side.SELL: ZERO}
+        for side, price, remaining in self._resting.values():
+            locked[side] += remaining * price if side is Side.BUY else remaining
+        owner = self.owner
+        for asset, total, held in (
+            (owner.base, sample.base_total, locked[Side.SELL]),
+            (owner.quote, sample.quote_total, locked[Side.BUY]),
+        ):
+            if total is not None:
+                self._batch.balances[asset] = (owner.client_id, owner.deployment_id, asset, total, held, at)
+
+    def _order(self, change: OrderChanged) -> None:
+        owner, key = self.owner, change.client_order_id
+        if change.new.is_final:
+            self._resting.pop(key, None)
+            created_ns = self._first_seen.pop(key, change.ts_ns)
+        else:
+            self._resting[key] = (change.side, change.price, change.size_base - change.filled_base)
+            created_ns = self._first_seen.setdefault(key, change.ts_ns)
+        self._batch.orders[key] = (
+            owner.client_id,
+            owner.deployment_id,
+            key,
+            change.venue_order_id,
+            owner.token,
+            change.symbol,
+            change.side.value,
+            change.level,
+            change.price,
+            change.size_base,
+            change.filled_base,
+            change.new.value,
+            change.reason,
+            utc(created_ns),
+            utc(change.ts_ns),
+        )
+        self._must_write()
+
+    def _fill(self, recorded: FillRecorded) -> None:
+        owner, fill = self.owner, recorded.fill
+        self._batch.fills.append(
+            (
+                owner.client_id,
+                owner.deployment_id,
+                fill.fill_id,
+                fill.client_order_id,
+                utc(fill.ts_ns),
+                fill.symbol,
+                fill.side.value,
+                fill.price,
+                fill.size_base,
+                fill.fee,
+                fill.fee_asset,
+                fill.is_maker,
+                recorded.mid,
+                recorded.fee_quote,
+                recorded.realised_quote,
+                recorded.position_base,
+                recorded.average_cost,
+                recorded.realised_total_quote,
+                recorded.fees_total_quote,
+                recorded.volume_total_quote,
+                recorded.fills_total,
+            )
+        )
+        self._must_write()
+
+    def _event(self, kind: str, ts_ns: int, text: str, alarming: bool | str, event: msgspec.Struct) -> None:
+        level = alarming if isinstance(alarming, str) else ("error" if alarming else "info")
+        detail = msgspec.to_builtins(event, str_keys=True)
+        for known in ("ts_ns", "type", "text", "level", "reason"):
+            detail.pop(known, None)
+        owner = self.owner
+        self._batch.events.append(
+            (owner.client_id, owner.deployment_id, utc(ts_ns), owner.token, kind, level, text, detail)
+        )
+        self._must_write()
+
+    def _must_write(self) -> None:
+        if self.waiting_since is None:
+            self.waiting_since = time.monotonic()
+
+    # Rows out
+
+    @property
+    def is_clean(self) -> bool:
+        return not self._batch
+
+    @property
+    def backlog(self) -> int:
+        """Rows waiting; a replay at full speed slows down by this."""
+        return len(self._batch.orders) + len(self._batch.fills) + len(self._batch.samples)
+
+    def take(self) -> Batch:
+        """Hand over what has gathered. Either `wrote` or `give_back` follows."""
+        batch, self._batch = self._batch, Batch()
+        self._taken_at = time.monotonic()
+        return batch
+
+    def wrote(self) -> None:
+        """What was taken is safe; only what came since still waits."""
+        self.waiting_since = self._taken_at if self._batch.must_be_kept else None
+
+    def give_back(self, batch: Batch) -> None:
+        self._batch = batch.followed_by(self._batch)

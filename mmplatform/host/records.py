@@ -1,0 +1,261 @@
+"""What a host reads when it takes a deployment, and the few acts it records in the desk's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from clients.choices import ResumePolicy
+from engine.accounting.session import SessionReport
+from engine.core.clock import NS, utc
+from engine.core.component import Identity
+from engine.core.service import Restore
+from engine.core.states import State
+from engine.market.types import FINAL, OrderReport, OrderStatus, Side
+from mmplatform.host.database import Connection
+from mmplatform.host.lease import COVERING
+from strategies.blueprint import MarketFacts, RecordingFacts
+from strategies.choices import Mode, Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A deployment as its rows describe it at the moment it was taken."""
+
+    id: int
+    client_id: int
+    name: str
+    mode: Mode
+    yaml: str
+    revision: str
+    identity: Identity
+    market: MarketFacts
+    funding: Mapping[str, Decimal]
+    recording: RecordingFacts | None
+    resumes: bool
+    """Whether the mandate lets the desk go on by itself after a host was lost."""
+    wanted: Wanted
+    wanted_reason: str
+    command: int
+    is_pending: bool
+    """A person's command that no host has carried out yet."""
+    observed: State
+    observed_reason: str
+    kill_reason: str
+    restore: Restore
+
+
+async def read(connection: Connection, deployment_id: int, token: int) -> Record | None:
+    """Everything needed to run a deployment; None when it is not ours (any more)."""
+    async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""
+            select d.*, c.slug as client, m.slug as mandate, m.resume_policy, r.yaml, r.number,
+                   s.name as strategy, v.slug as venue, v.component, k.symbol, k.base, k.quote, k.tick_size,
+                   k.lot_size, k.min_size_base, k.min_notional_quote, k.maker_fee_bps, k.taker_fee_bps,
+                   k.component_args, coalesce(({COVERING}), '') as kill_reason
+            from strategies_deployment d
+            join clients_client c on c.id = d.client_id
+            join clients_mandate m on m.id = d.mandate_id
+            join strategies_revision r on r.id = d.revision_id
+            join strategies_strategy s on s.id = r.strategy_id
+            join exchanges_market k on k.id = d.market_id
+            join exchanges_venue v on v.id = k.venue_id
+            where d.id = %s and d.token = %s
+            """,
+            (deployment_id, token),
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            return None
+        await cursor.execute("select asset, amount from strategies_paperfunding where deployment_id = %s", (row["id"],))
+        funding = {each["asset"]: each["amount"] for each in await cursor.fetchall()}
+        await cursor.execute(
+            """
+            select c.path, r.speed from monitoring_replayrun r join monitoring_recording c on c.id = r.recording_id
+            where r.deployment_id = %s
+            """,
+            (row["id"],),
+        )
+        replay = await cursor.fetchone()
+        restore = await _restore(cursor, row, funding)
+    return Record(
+        id=row["id"],
+        client_id=row["client_id"],
+        name=row["name"],
+        mode=Mode(row["mode"]),
+        yaml=row["yaml"],
+        revision=f"{row['strategy']} r{row['number']}",
+        identity=Identity(
+            deployment_id=row["id"],
+            client=row["client"],
+            mandate=row["mandate"],
+            venue=row["venue"],
+            symbol=row["symbol"],
+            token=token,
+        ),
+        market=MarketFacts(
+            component=row["component"],
+            symbol=row["symbol"],
+            base=row["base"],
+            quote=row["quote"],
+            tick_size=row["tick_size"],
+            lot_size=row["lot_size"],
+            min_size_base=row["min_size_base"],
+            min_notional_quote=row["min_notional_quote"],
+            maker_fee_bps=row["maker_fee_bps"],
+            taker_fee_bps=row["taker_fee_bps"],
+            args=row["component_args"],
+        ),
+        funding=funding,
+        recording=RecordingFacts(path=replay["path"], speed=replay["speed"]) if replay else None,
+        resumes=row["resume_policy"] == ResumePolicy.RESUME,
+        wanted=Wanted(row["wanted"]),
+        wanted_reason=row["wanted_reason"],
+        command=row["command"],
+        is_pending=row["command"] > row["command_done"],
+        observed=State(row["observed"]),
+        observed_reason=row["observed_reason"],
+        kill_reason=row["kill_reason"],
+        restore=restore,
+    )
+
+
+async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, Decimal]) -> Restore:
+    """What the last holder left. Paper balances are the funding and every fill since: the record is the venue."""
+    key = {"id": row["id"], "base": row["base"], "quote": row["quote"]}
+    await cursor.execute(
+        "select * from monitoring_fill where deployment_id = %(id)s order by fills_total desc limit 1", key
+    )
+    last = await cursor.fetchone()
+    fill_ids: frozenset[str] = frozenset()
+    if last:
+        await cursor.execute(
+            "select fill_id from monitoring_fill where deployment_id = %s and at = %s", (row["id"], last["at"])
+        )
+        fill_ids = frozenset(each["fill_id"] for each in await cursor.fetchall())
+    await cursor.execute(
+        """
+        select coalesce(sum(case side when 'buy' then size_base else -size_base end), 0)
+                   - coalesce(sum(fee) filter (where fee_asset = %(base)s), 0) as base,
+               coalesce(sum(case side when 'buy' then -price * size_base else price * size_base end), 0)
+                   - coalesce(sum(fee) filter (where fee_asset = %(quote)s), 0) as quote
+        from monitoring_fill where deployment_id = %(id)s
+        """,
+        key,
+    )
+    moved = await cursor.fetchone()
+    balances = dict(funding)
+    for asset, change in ((row["base"], moved["base"]), (row["quote"], moved["quote"])):
+        if asset in balances:
+            balances[asset] += change
+    await cursor.execute(
+        "select * from monitoring_order where deployment_id = %s and status <> all(%s) order by created_at, id",
+        (row["id"], sorted(status.value for status in FINAL)),
+    )
+    orders = tuple(_report(each) for each in await cursor.fetchall())
+    if last is None:
+        return Restore(balances=balances, orders=orders)
+    return Restore(
+        position_base=last["position_base"],
+        average_cost=last["average_cost"],
+        realised_total_quote=last["realised_total_quote"],
+        fees_total_quote=last["fees_total_quote"],
+        volume_total_quote=last["volume_total_quote"],
+        fills_total=last["fills_total"],
+        last_fill_ns=_ns(last["at"]),
+        fill_ids=fill_ids,
+        balances=balances,
+        orders=orders,
+    )
+
+
+def _ns(at: Any) -> int:
+    return int(at.timestamp()) * NS + at.microsecond * 1000
+
+
+def _report(row: Mapping[str, Any]) -> OrderReport:
+    return OrderReport(
+        ts_ns=_ns(row["updated_at"]),
+        client_order_id=row["client_order_id"],
+        venue_order_id=row["venue_order_id"],
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        price=row["price"],
+        size_base=row["size_base"],
+        filled_base=row["filled_base"],
+        status=OrderStatus(row["status"]),
+    )
+
+
+async def want_paused(connection: Connection, *, deployment_id: int, token: int, reason: str) -> None:
+    """The mandate says that after a lost host a person decides: what is wanted becomes PAUSED, audited as ours."""
+    await connection.execute(
+        """
+        with paused as (
+            update strategies_deployment
+            set wanted = 'paused', wanted_reason = %(reason)s, wanted_by_id = null, wanted_at = clock_timestamp()
+            where id = %(id)s and token = %(token)s and wanted = 'active'
+            returning id, client_id, name
+        )
+        insert into clients_auditentry
+            (at, actor_name, verb, object_type, object_id, object_name, client_id, old, new, reason)
+        select clock_timestamp(), 'engine', 'deployment.paused', 'strategies.deployment', id::text, name, client_id,
+               '"active"', '"paused"', %(reason)s
+        from paused
+        """,
+        {"id": deployment_id, "token": token, "reason": reason},
+    )
+
+
+async def finish_replay(
+    connection: Connection,
+    *,
+    deployment_id: int,
+    token: int,
+    problem: str,
+    report: SessionReport | None,
+) -> None:
+    """The recording is over, or cannot be played any further: store the report and end the deployment, once."""
+    async with connection.transaction():
+        cursor = await connection.execute(
+            """
+            update strategies_deployment
+            set ended_at = clock_timestamp(), wanted = 'paused', wanted_reason = 'the recording is over',
+                slot_id = null, expires_at = clock_timestamp()
+            where id = %s and token = %s and ended_at is null returning client_id
+            """,
+            (deployment_id, token),
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            return
+        await connection.execute(
+            """
+            update monitoring_replayrun
+            set finished_at = clock_timestamp(), problem = %s, progress = case when %s = '' then 1 else progress end
+            where deployment_id = %s
+            """,
+            (problem, problem, deployment_id),
+        )
+        if report is not None:
+            await connection.execute(
+                """
+                insert into monitoring_sessionreport (client_id, deployment_id, starts_at, ends_at, figures, created_at)
+                values (%s, %s, %s, %s, %s, clock_timestamp())
+                """,
+                (row[0], deployment_id, utc(report.start_ns), utc(report.end_ns), Jsonb(msgspec.to_builtins(report))),
+            )
+
+
+async def write_stats(connection: Connection, *, slot_id: int, token: int, stats: Mapping[str, Any]) -> None:
+    """The host's last word about itself."""
+    await connection.execute(
+        "update strategies_hostslot set stats = %s where id = %s and token = %s", (Jsonb(stats), slot_id, token)
+    )

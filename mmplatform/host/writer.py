@@ -1,0 +1,320 @@
+"""The one pen of a host: every second, in one transaction, everything its deployments did, each under its token.
+
+A row lock shared with the inserts' own (key share) keeps a new holder from taking over between our look at the token
+and our commit. Rows of a holder that was replaced are refused, whatever they say. Every statement may be repeated: a
+commit whose answer got lost is written again and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+
+import psycopg
+import structlog
+from psycopg.types.json import Jsonb
+
+from mmplatform.host.database import DATABASE_ERRORS, connect
+from mmplatform.host.journal import Batch, Journal, Owner
+from monitoring.samples import COLUMN_TYPES, COLUMNS
+
+log = structlog.get_logger(__name__)
+
+INTERVAL_S = 1.0
+LONGEST_WAIT_S = 2.0
+
+ORDERS = """
+    insert into monitoring_order (client_id, deployment_id, client_order_id, venue_order_id, token, symbol, side, level,
+        price, size_base, filled_base, status, reason, created_at, updated_at)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    on conflict (deployment_id, client_order_id) do update set
+        venue_order_id = excluded.venue_order_id, filled_base = excluded.filled_base, status = excluded.status,
+        reason = excluded.reason, updated_at = excluded.updated_at
+"""
+"""The token of an order stays that of the holder who sent it, whoever cancels it."""
+
+FILLS = """
+    insert into monitoring_fill (client_id, deployment_id, fill_id, client_order_id, at, symbol, side, price, size_base,
+        fee, fee_asset, is_maker, mid, fee_quote, realised_quote, position_base, average_cost, realised_total_quote,
+        fees_total_quote, volume_total_quote, fills_total)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    on conflict (deployment_id, fill_id) do nothing
+"""
+
+EVENTS = """
+    insert into monitoring_deploymentevent (client_id, deployment_id, at, token, kind, level, text, detail)
+    select new.* from (values (%s::bigint, %s::bigint, %s::timestamptz, %s::bigint, %s::text, %s::text, %s::text,
+        %s::jsonb)) as new (client_id, deployment_id, at, token, kind, level, text, detail)
+    where not exists (
+        select from monitoring_deploymentevent old
+        where old.deployment_id = new.deployment_id and old.at = new.at and old.token = new.token
+          and old.kind = new.kind and old.text = new.text and old.detail = new.detail)
+"""
+
+BALANCES = """
+    insert into monitoring_balance (client_id, deployment_id, asset, total, locked, at) values (%s, %s, %s, %s, %s, %s)
+    on conflict (deployment_id, asset) do update set
+        total = excluded.total, locked = excluded.locked, at = excluded.at
+"""
+
+SAMPLES = f"copy monitoring_sample_hot ({', '.join(COLUMNS)}) from stdin (format binary)"
+SAMPLES_AGAIN = f"""
+    insert into monitoring_sample_hot ({", ".join(COLUMNS)}) values ({", ".join(["%s"] * len(COLUMNS))})
+    on conflict do nothing
+"""
+
+OBSERVED = """
+    update strategies_deployment set
+        observed = coalesce(%(state)s, observed), observed_reason = coalesce(%(reason)s, observed_reason),
+        observed_at = coalesce(%(at)s, observed_at), command_done = greatest(command_done, %(command)s),
+        halt_ms = coalesce(%(halt_ms)s, halt_ms), halt_proven = coalesce(%(halt_proven)s, halt_proven)
+    where id = %(id)s and token = %(token)s
+"""
+
+LATCH = """
+    with latched as (
+        insert into strategies_killswitch (scope, client_id, deployment_id, reason, engaged_at, reset_reason)
+        select 'deployment', d.client_id, d.id, %(reason)s, clock_timestamp(), ''
+        from strategies_deployment d
+        where d.id = %(id)s and d.token = %(token)s and not exists (
+            select from strategies_killswitch k
+            where k.reset_at is null and (
+                k.scope = 'firm'
+                or (k.scope = 'client' and k.client_id = d.client_id)
+                or (k.scope = 'mandate' and k.mandate_id = d.mandate_id)
+                or (k.scope = 'deployment' and k.deployment_id = d.id)))
+        returning id, client_id, reason
+    )
+    insert into clients_auditentry
+        (at, actor_name, verb, object_type, object_id, object_name, client_id, new, reason)
+    select clock_timestamp(), 'engine', 'kill_switch.engaged', 'strategies.killswitch', id::text,
+           left('deployment: ' || reason, 300), client_id,
+           jsonb_build_object('scope', 'deployment', 'deployment', %(id)s::bigint), reason
+    from latched
+"""
+
+PROGRESS = "update monitoring_replayrun set progress = %s where deployment_id = %s"
+
+
+class Writer:
+    """Journals in, rows out. `on_fenced` and `on_refused` tell the host about one holder, never raise."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        on_fenced: Callable[[Owner], None] = lambda owner: None,
+        on_refused: Callable[[Owner, str], None] = lambda owner, reason: None,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        self._url = url
+        self._on_fenced = on_fenced
+        self._on_refused = on_refused
+        self._interval_s = interval_s
+        self._journals: list[Journal] = []
+        self._urgent = asyncio.Event()
+        self._written = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self._connection: psycopg.AsyncConnection | None = None
+        self._down_since: float | None = None
+        self.rows = 0
+        self._under_way: tuple[Journal, ...] = ()
+
+    def open(self, owner: Owner) -> Journal:
+        """A journal for one holder; written until `close`."""
+        journal = Journal(owner, urge=self._urgent.set)
+        self._journals.append(journal)
+        return journal
+
+    def close(self, journal: Journal) -> None:
+        """Forget a journal. Whatever it still holds is given up, so `settle` comes first."""
+        if journal in self._journals:
+            self._journals.remove(journal)
+
+    @property
+    def stalled_s(self) -> float:
+        """For how long something that must not be lost has been waiting."""
+        waiting = [journal.waiting_since for journal in self._journals if journal.waiting_since is not None]
+        return time.monotonic() - min(waiting) if waiting else 0.0
+
+    @property
+    def backlog(self) -> int:
+        return sum(journal.backlog for journal in self._journals)
+
+    def start(self) -> asyncio.Task[None]:
+        self._task = asyncio.create_task(self._run(), name="writer")
+        return self._task
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self._disconnect()
+
+    async def settle(self, *journals: Journal, within_s: float) -> bool:
+        """Wait until everything these journals hold (all, when none is named) is written; False when time ran out."""
+        wanted = journals or tuple(self._journals)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s), self._written:
+                self._urgent.set()
+                await self._written.wait_for(lambda: all(self._is_written(journal) for journal in wanted))
+        return all(self._is_written(journal) for journal in wanted)
+
+    def _is_written(self, journal: Journal) -> bool:
+        return journal.fenced or (journal.is_clean and journal not in self._under_way)
+
+    async def _run(self) -> None:
+        wait_s = 0.0
+        while True:
+            if wait_s:
+                await asyncio.sleep(wait_s)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._interval_s):
+                        await self._urgent.wait()
+            self._urgent.clear()
+            try:
+                await self._write_all()
+                wait_s = 0.0
+                if self._down_since is not None:
+                    log.info("records are written again", after_s=round(time.monotonic() - self._down_since, 1))
+                    self._down_since = None
+            except DATABASE_ERRORS as error:
+                wait_s = min(max(wait_s * 2, 0.1), LONGEST_WAIT_S)
+                if self._down_since is None:
+                    self._down_since = time.monotonic()
+                    log.error("records cannot be written; they are kept", error=str(error).strip())
+                await self._disconnect()
+            async with self._written:
+                self._written.notify_all()
+
+    async def _write_all(self) -> None:
+        taken = [(journal, journal.take()) for journal in self._journals if not journal.fenced and not journal.is_clean]
+        if not taken:
+            return
+        self._under_way = tuple(journal for journal, _ in taken)
+        unwritten = dict(taken)
+        try:
+            if self._connection is None:
+                self._connection = await connect(self._url, purpose="writer", statement_timeout_s=10)
+            try:
+                await self._write(self._connection, taken)
+                for journal in unwritten:
+                    journal.wrote()
+                unwritten.clear()
+            except DATABASE_ERRORS:
+                raise
+            except psycopg.Error as error:
+                log.warning("a batch was refused; writing each deployment by itself", error=str(error).strip())
+                for journal, batch in taken:
+                    await self._write_alone(self._connection, journal, batch)
+                    journal.wrote()
+                    del unwritten[journal]
+        finally:
+            for journal, batch in unwritten.items():
+                journal.give_back(batch)
+            self._under_way = ()
+
+    async def _write_alone(self, connection: psycopg.AsyncConnection, journal: Journal, batch: Batch) -> None:
+        """One holder's rows in a transaction of their own. What the database refuses even so is logged in full."""
+        try:
+            await self._write(connection, [(journal, batch)], copy_samples=False)
+        except DATABASE_ERRORS:
+            raise
+        except psycopg.Error as error:
+            reason = f"the database refuses its records: {str(error).strip()}"
+            log.error(
+                "records were refused and are lost but for this line",
+                deployment=journal.owner.deployment_id,
+                error=str(error).strip(),
+                fills=batch.fills,
+                orders=list(batch.orders.values()),
+                events=batch.events,
+            )
+            self._on_refused(journal.owner, reason)
+
+    async def _write(
+        self,
+        connection: psycopg.AsyncConnection,
+        taken: Iterable[tuple[Journal, Batch]],
+        *,
+        copy_samples: bool = True,
+    ) -> None:
+        async with connection.transaction(), connection.cursor() as cursor:
+            held = await self._held(cursor, [journal.owner.deployment_id for journal, _ in taken])
+            ours: list[tuple[Owner, Batch]] = []
+            fenced: list[Journal] = []
+            for journal, batch in sorted(taken, key=lambda pair: pair[0].owner.deployment_id):
+                if held.get(journal.owner.deployment_id) == journal.owner.token:
+                    ours.append((journal.owner, batch))
+                else:
+                    fenced.append(journal)
+            await self._insert(cursor, [batch for _, batch in ours], copy_samples=copy_samples)
+            for owner, batch in ours:
+                await self._update(cursor, owner, batch)
+        self.rows += sum(len(b.orders) + len(b.fills) + len(b.events) + len(b.samples) for _, b in ours)
+        for journal in fenced:
+            journal.fenced = True
+            log.warning(
+                "records of a replaced holder were refused",
+                deployment=journal.owner.deployment_id,
+                token=journal.owner.token,
+                holder=held.get(journal.owner.deployment_id),
+            )
+            self._on_fenced(journal.owner)
+
+    @staticmethod
+    async def _held(cursor: psycopg.AsyncCursor, ids: list[int]) -> dict[int, int]:
+        """Who holds each deployment, fixed until our transaction ends."""
+        await cursor.execute(
+            "select id, token from strategies_deployment where id = any(%s) order by id for key share", (ids,)
+        )
+        return dict(await cursor.fetchall())
+
+    async def _insert(self, cursor: psycopg.AsyncCursor, batches: list[Batch], *, copy_samples: bool) -> None:
+        orders = [row for batch in batches for row in batch.orders.values()]
+        fills = [row for batch in batches for row in batch.fills]
+        events = [(*row[:-1], Jsonb(row[-1])) for batch in batches for row in batch.events]
+        balances = [row for batch in batches for row in batch.balances.values()]
+        samples = [row for batch in batches for row in batch.samples]
+        for statement, rows in ((ORDERS, orders), (FILLS, fills), (EVENTS, events), (BALANCES, balances)):
+            if rows:
+                await cursor.executemany(statement, rows)
+        if samples and copy_samples:
+            async with cursor.copy(SAMPLES) as copy:
+                copy.set_types(COLUMN_TYPES)
+                for row in samples:
+                    await copy.write_row(row)
+        elif samples:
+            await cursor.executemany(SAMPLES_AGAIN, samples)
+
+    @staticmethod
+    async def _update(cursor: psycopg.AsyncCursor, owner: Owner, batch: Batch) -> None:
+        if batch.latch:
+            await cursor.execute(LATCH, {"id": owner.deployment_id, "token": owner.token, "reason": batch.latch})
+        if batch.observed or batch.command_done is not None or batch.halt:
+            observed, halt = batch.observed, batch.halt
+            await cursor.execute(
+                OBSERVED,
+                {
+                    "state": observed.state.value if observed else None,
+                    "reason": observed.reason if observed else None,
+                    "at": observed.at if observed else None,
+                    "command": batch.command_done or 0,
+                    "halt_ms": halt[0] if halt else None,
+                    "halt_proven": halt[1] if halt else None,
+                    "id": owner.deployment_id,
+                    "token": owner.token,
+                },
+            )
+        if batch.progress is not None:
+            await cursor.execute(PROGRESS, (batch.progress, owner.deployment_id))
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await connection.close()
