@@ -19,6 +19,9 @@ from typing import TextIO
 
 from mmplatform.embedded import die_with_parent
 
+STAMPED = re.compile(r"^\d{4}-\d\d-\d\d[T ][\d:.,]+Z? \[(\w+) *\] +")
+"""How the platform's own processes begin a line: a time, which the merged log has already, and a level."""
+
 Spawn = Callable[[], "subprocess.Popen[bytes]"]
 
 FIRST_RESTART_AFTER_S = 0.5
@@ -254,4 +257,13 @@ class Household:
         shown = child.quiet is None or not child.quiet.search(text)
         child.recent.append((shown, text))
         if shown:
-            self.log.say(child.name, text)
+            self.log.say(child.name, _tidy(text))
+
+
+def _tidy(text: str) -> str:
+    """The line without what the merged log says anyway; a level stays where it matters."""
+    stamp = STAMPED.match(text)
+    if not stamp:
+        return text
+    rest = re.sub(r" {2,}", "  ", text[stamp.end() :])
+    return rest if stamp[1] in ("info", "debug") else f"{stamp[1].upper()} {rest}"

@@ -16,7 +16,7 @@ WORKER = ["worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"
 def commands(*, engine_seats: int, host: str = "127.0.0.1", port: int = 8000) -> dict[str, list[str]]:
     """Return the command line of each process. An engine worker has a child for each seat, hosting many deployments."""
     python = sys.executable
-    celery = [python, "-m", "celery", "-A", "mmplatform.celery"]
+    celery = [python, "-m", "celery", "--quiet", "-A", "mmplatform.celery"]
     return {
         "web": [python, "-m", "uvicorn", *WEB, "--host", host, "--port", str(port)],
         "engine": [*celery, *WORKER, "-n", "engine@%h", "-Q", "engine", "-c", str(engine_seats)],

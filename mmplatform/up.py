@@ -24,13 +24,20 @@ from mmplatform.processes import Child, Household, Log, Stopped, command_of
 from mmplatform.serve import commands
 
 DEFAULT_PORT = 8000
-STOP_ORDER = (("engine", "beat"), ("supervisor", "worker", "web"), ("valkey", "postgres"))
+STOP_ORDER = (("engine", "beat", "supervisor", "worker"), ("web",), ("valkey", "postgres"))
+"""Hosts cancel their quotes while the pages still show it and the database still records it."""
 START_PATIENCE_S = 30.0
+CELERY_ROUTINE = re.compile(
+    "Connected to redis|^celery beat v|^worker: Warm shutdown"
+    # Root is what a container or a rented machine often gives; PostgreSQL alone is handed to another user.
+    "|SecurityWarning|absolutely not recommended|specify a different user|^User information:|_warn_or_raise_security"
+)
 ROUTINE = {
     "postgres": re.compile(r"^LOG:|^\s|^FATAL:  the database system is starting up"),
     "valkey": re.compile(r"Reading config|Memory overcommit|signal-handler|ready to exit"),
+    **dict.fromkeys(("engine", "supervisor", "worker", "beat"), CELERY_ROUTINE),
 }
-"""What the embedded servers say on every start and stop, hidden unless they die."""
+"""What they say on every start and stop, hidden unless they die."""
 
 
 def arguments() -> argparse.Namespace:
@@ -110,7 +117,8 @@ class Up:
         for name, command in commands(port=web_port, engine_seats=prepared["engine_seats"]).items():
             spawn = command_of(command, environment=self.environment, directory=ROOT)
             # An engine cancels its quotes and proves it before it goes, which takes as long as a venue's answer.
-            self.household.start(Child(name, spawn, patience_s=15 if name == "engine" else 8))
+            patience_s = 15 if name == "engine" else 8
+            self.household.start(Child(name, spawn, patience_s=patience_s, quiet=ROUTINE.get(name)))
         self.desk.write_address(self.address)
 
     def watch(self) -> None:

@@ -11,12 +11,12 @@ import msgspec
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandParser
 from django.urls import reverse
-from engine.accounting.session import SessionReport as Figures
-from engine.accounting.session_text import FINDINGS, render_report
 
 from clients.errors import Refusal
 from clients.models import User
 from clients.services import one_time_link
+from engine.accounting.session import SessionReport as Figures
+from engine.accounting.session_text import FINDINGS, render_report
 from engine.core.errors import EngineError
 from engine.core.states import State
 from monitoring.demo import desk
