@@ -46,6 +46,9 @@ class ServiceFailed(EngineError):
 class Container:
     """One service. `components` by name, ready to be looked at before load; `service` is what `service:` names.
 
+    on_fault(reason)  hears once, after the service was taken down because something of it failed
+    on_event(event)   hears every event after the sinks: a host that waits for the end of a recording
+
     Raises ConfigError when a constructor refuses its arguments.
     """
 
@@ -77,7 +80,6 @@ class Container:
         """What went wrong while letting go, by component."""
         self._on_fault = on_fault
         self._on_event = on_event
-        """Hears every event after the sinks of the file: a rehearsal tallies the session with it."""
         self._context = contextvars.copy_context()
         self._context.run(setcontext, MONEY.copy())
         self._context.run(bind_identity, self.identity, trace_id=trace_id or token_hex(8))

@@ -283,6 +283,16 @@ async def test_a_command_runs_under_the_name_of_its_service() -> None:
     assert await world.container.within(command()) == {"client": "acme", "trace_id": "abc"}
 
 
+async def test_its_host_hears_every_event_as_well() -> None:
+    heard: list[object] = []
+    world = World(chain(), on_event=heard.append)
+    await world.run()
+    notice = Notice(ts_ns=1, level="info", text="hello")
+    world.part("top").runtime.record(notice)
+    assert heard == [notice]
+    await world.container.unload()
+
+
 # What components are given
 
 
