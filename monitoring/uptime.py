@@ -110,6 +110,11 @@ GROUP BY 1, 2, 3, 4
 ON CONFLICT (deployment_id, obligation_id, ts) DO UPDATE SET {_OVERWRITE}
 """
 
+_HOT = """(
+    SELECT * FROM monitoring_sample_hot
+    WHERE deployment_id = ANY(%(deployments)s) AND ts >= %(start)s AND ts < %(as_of)s
+)"""
+
 UPTIME = f"""
 WITH due AS (
     SELECT d.id AS deployment_id, l.*,
@@ -120,29 +125,26 @@ WITH due AS (
     JOIN ({LINES}) l ON l.mandate_id = d.mandate_id
     WHERE d.id = ANY(%(deployments)s)
 ), counted AS (
-    SELECT deployment_id, obligation_id, observed_s, met_s, met_bid_s, met_ask_s
+    SELECT deployment_id, obligation_id, sum(observed_s) AS observed_s, sum(met_s) AS met_s,
+           sum(met_bid_s) AS met_bid_s, sum(met_ask_s) AS met_ask_s
     FROM monitoring_kpi_1h
     WHERE deployment_id = ANY(%(deployments)s) AND ts >= %(start)s AND ts < %(as_of)s
-    UNION ALL
+    GROUP BY 1, 2
+), hot AS (
     SELECT deployment_id, obligation_id, {COUNTS}
-    FROM ({
-    _judged(
-        "(SELECT * FROM monitoring_sample_hot WHERE deployment_id = ANY(%(deployments)s)"
-        " AND ts >= %(start)s AND ts < %(as_of)s)"
-    )
-}) AS judged
+    FROM ({_judged(_HOT)}) AS judged
     GROUP BY deployment_id, obligation_id, kpi
 )
 SELECT due.deployment_id, due.obligation_id, due.kpi, due.version, due.max_spread_bps, due.band_bps,
        due.min_depth_quote, due.target_share, due.since, due.until,
        extract(epoch FROM due.until - due.since)::float8,
        extract(epoch FROM due.closes - due.since)::float8,
-       coalesce(sum(c.observed_s), 0)::float8, coalesce(sum(c.met_s), 0)::float8,
-       coalesce(sum(c.met_bid_s), 0)::float8, coalesce(sum(c.met_ask_s), 0)::float8
+       coalesce(c.observed_s, 0) + coalesce(h.observed_s, 0), coalesce(c.met_s, 0) + coalesce(h.met_s, 0)::float8,
+       coalesce(c.met_bid_s, 0) + coalesce(h.met_bid_s, 0), coalesce(c.met_ask_s, 0) + coalesce(h.met_ask_s, 0)
 FROM due
 LEFT JOIN counted c ON c.deployment_id = due.deployment_id AND c.obligation_id = due.obligation_id
+LEFT JOIN hot h ON h.deployment_id = due.deployment_id AND h.obligation_id = due.obligation_id
 WHERE due.since < due.until
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, due.closes
 ORDER BY due.deployment_id, array_position(ARRAY['spread', 'depth', 'uptime'], due.kpi::text), due.band_bps, due.version
 """
 
