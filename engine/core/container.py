@@ -72,7 +72,7 @@ class Container:
         self.config = config
         self.identity = identity or Identity()
         self.clock = clock or SystemClock()
-        self._own_scheduler = scheduler is None
+        self._owns_scheduler = scheduler is None
         self.scheduler = scheduler or Scheduler(self.clock)
         self.fault = ""
         """Why the service failed, or empty."""
@@ -97,7 +97,8 @@ class Container:
         needs = {name: spec.needs for name, spec in config.components.items()}
         # Sinks first, so that they still listen while everything else lets go and cancels its orders.
         self.order = load_order(needs, first=lambda name: isinstance(self.components[name], Sink))
-        hub = hub or MarketHub()
+        self._owns_hub = hub is None
+        self._hub = hub or MarketHub()
         self._scopes: dict[str, JobScope] = {}
         for name, component in self.components.items():
             self._scopes[name] = JobScope(self.scheduler, on_error=self._failure_of(name))
@@ -107,7 +108,7 @@ class Container:
                     identity=self.identity,
                     clock=self.clock,
                     scheduler=self._scopes[name],
-                    hub=hub,
+                    hub=self._hub,
                     permit=permit or AlwaysPermitted(),
                     record=self._record,
                     spawn=self._spawner(name),
@@ -121,7 +122,7 @@ class Container:
     async def load(self) -> None:
         """Load every component in order; nothing moves yet. On failure unloads in reverse and raises."""
         self._enter("built", "loading")
-        if self._own_scheduler:
+        if self._owns_scheduler:
             self.scheduler.start()
         await self._each("load")
         self._enter("loading", "loaded")
@@ -195,7 +196,9 @@ class Container:
             if release is not None:
                 await self._let_go(name, release())
             await self._end_tasks(name)
-        if self._own_scheduler:
+        if self._owns_hub:
+            await self._let_go("the market hub", self._hub.close())
+        if self._owns_scheduler:
             await self.scheduler.stop()
 
     async def _let_go(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -21,7 +21,9 @@ from engine.core.errors import EngineError
 from engine.core.problems import ConfigError
 from engine.core.states import State
 from engine.metrics.events import Notice, StateChanged
-from engine.testing import ManualClock, settle
+from engine.testing import AURORA, ManualClock, settle
+from engine.venues.base import MarketFeed
+from engine.venues.hub import MarketHub
 from tests.engine.core.doubles import REGISTRY, Diary, Listening, Main, Named, Noting
 
 CHAIN = """
@@ -227,6 +229,31 @@ async def test_two_callers_share_one_unload(diary: list[tuple[str, str]]) -> Non
     await world.run()
     await asyncio.gather(world.container.unload(), world.container.unload())
     assert [name for step, name in diary if step == "unload"] == ["top", "middle", "bottom"]
+
+
+class Writer:
+    """A feed writer nobody releases."""
+
+    def __init__(self) -> None:
+        self.feed = MarketFeed(AURORA, source="test")
+        self.running = False
+
+    async def start(self) -> None:
+        self.running = True
+
+    async def stop(self) -> None:
+        self.running = False
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_feeds_of_a_service_alone_end_with_it_and_shared_ones_go_on(shared: bool) -> None:
+    hub = MarketHub() if shared else None
+    world = World(chain(), hub=hub)
+    await world.run()
+    writer = Writer()
+    await world.part("top").runtime.hub.acquire("book", lambda: writer)
+    await world.container.unload()
+    assert writer.running is shared
 
 
 async def test_a_container_runs_once() -> None:
