@@ -2,6 +2,13 @@
 
 const TAIL_GAP_MS = 15000;
 
+// Times of day on one line; the date only where a day begins.
+const TICKS = [
+  { dtickrange: [null, 60000], value: "%H:%M:%S" },
+  { dtickrange: [60000, 86400000], value: "%H:%M" },
+  { dtickrange: [86400000, null], value: "%d %b" },
+];
+
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const SERIES = ["own_spread_bps", "market_spread_bps", "mid", "own_bid", "own_ask", "inventory_ratio", "pnl_quote"];
@@ -49,7 +56,7 @@ export class Charts {
   traces() {
     const colour = { bid: css("--bid"), ask: css("--ask"), own: css("--accent"), quiet: css("--text-3"), text: css("--text-2") };
     const line = (name, label, axis, color, extra = {}) => ({
-      name: label, x: this.data.t, y: this.data[name], yaxis: axis, type: "scattergl" in window ? "scattergl" : "scatter", mode: "lines",
+      name: label, x: this.data.t, y: this.data[name], yaxis: axis, type: "scatter", mode: "lines",
       line: { color, width: 1.5, ...extra }, connectgaps: false, hovertemplate: `%{y}<extra>${label}</extra>`,
     });
     const traces = [
@@ -78,7 +85,7 @@ export class Charts {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, showlegend: false,
       hovermode: "x unified", hoverlabel: { bgcolor: css("--panel-3"), bordercolor: css("--line-strong"), font: { ...font, color: css("--text") } },
       dragmode: "zoom", uirevision: String(this.minutes),
-      xaxis: { type: "date", gridcolor: grid, tickfont: font, anchor: this.withPnl ? "y4" : "y3", showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "dot", spikecolor: css("--line-strong"), hoverformat: "%H:%M:%S UTC" },
+      xaxis: { type: "date", tickformatstops: TICKS, nticks: 8, gridcolor: grid, tickfont: font, anchor: this.withPnl ? "y4" : "y3", showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "dot", spikecolor: css("--line-strong"), hoverformat: "%H:%M:%S UTC" },
       yaxis: axis(rows.y, { rangemode: "tozero" }),
       yaxis2: axis(rows.y2),
       yaxis3: axis(rows.y3, { range: [0, 1], tickformat: ".0%", nticks: 3, tickvals: [0, 0.5, 1] }),

@@ -6,7 +6,6 @@ import { OLD_MS, set, style } from "./tile.js";
 
 const ARRANGE_EVERY_MS = 2000;
 const SUM_EVERY_MS = 500;
-const MANY = 24;
 const COUNTED_AS = { starting: "paused", pausing: "active", halting: "halted" };
 
 const list = document.querySelector("[data-role=board]");
@@ -16,7 +15,6 @@ const role = (name) => document.querySelector(`[data-role=${name}]`);
 if (list) start(new Board(list).tiles);
 
 function start(tiles) {
-  list.toggleAttribute("data-dense", tiles.size > MANY);
   const fields = Object.fromEntries(["q", "client", "venue", "tag", "state"].map((name) => [name, filters.elements[name]]));
   for (const [name, value] of new URLSearchParams(location.search)) if (fields[name]) fields[name].value = value;
 

@@ -97,19 +97,22 @@ export class Tile {
     set(element, "state", this.observed);
     if (!frame) return;
     this.text("spread", number(frame.own_spread_bps, 1));
-    this.text("depth", frame.own_bid_depth === null ? "–" : `${compact(frame.own_bid_depth)} · ${compact(frame.own_ask_depth)}`);
-    this.bar(cells.bidbar, frame.own_bid_depth);
-    this.bar(cells.askbar, frame.own_ask_depth);
+    this.depth("bid", frame.own_bid_depth);
+    this.depth("ask", frame.own_ask_depth);
     this.text("position", frame.position_base === null ? "–" : signedCompact(frame.position_base));
     this.text("pnl", signed(frame.pnl_quote, 2));
     this.inventory(frame.inventory_ratio);
     if (this.visible) drawSpark(cells.spark, this.spread, this.maxSpread);
   }
 
-  bar(cell, depth) {
-    const full = this.minDepth ? this.minDepth * 1.5 : Math.max(this.frame.own_bid_depth ?? 0, this.frame.own_ask_depth ?? 0) || 1;
-    style(cell, "--share", depth === null ? "0" : Math.min(1, depth / full).toFixed(3));
-    cell.toggleAttribute("data-short", Boolean(this.minDepth && this.observed === "active" && (depth ?? 0) < this.minDepth));
+  // The bar is full at what is owed; where nothing is, at the deeper side.
+  depth(side, value) {
+    const cell = this.cells[side];
+    const full = this.minDepth ?? Math.max(this.frame.own_bid_depth ?? 0, this.frame.own_ask_depth ?? 0);
+    const short = Boolean(this.minDepth && this.observed === "active" && (value ?? 0) < this.minDepth);
+    this.text(side, value === null ? "–" : compact(value) + (short ? " ▾" : ""));
+    style(cell, "--share", value === null || !full ? "0" : Math.min(1, value / full).toFixed(3));
+    if (cell.hasAttribute("data-short") !== short) cell.toggleAttribute("data-short", short);
   }
 
   inventory(ratio) {

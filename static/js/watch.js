@@ -56,7 +56,9 @@ function paint() {
   put("inventory_ratio", sample.inventory_ratio === null ? "–" : `${number(sample.inventory_ratio * 100, 1)} %`);
   const total = sample.unrealised_quote === null ? null : Number(sample.realised_quote) + Number(sample.unrealised_quote) - Number(sample.fees_quote);
   put("pnl", signed(total));
-  put("pnl_parts", `${signed(sample.realised_quote)} done, ${signed(sample.unrealised_quote)} open, ${signed(-sample.fees_quote)} fees`);
+  put("pnl_parts", `${signed(sample.realised_quote)} realised`);
+  const pnl = cells.get("pnl");
+  if (pnl) pnl.title = `${signed(sample.realised_quote, 4)} realised, ${signed(sample.unrealised_quote, 4)} open at mid, ${number(sample.fees_quote, 4)} fees`;
   put("fills", number(sample.fills, 0));
   put("volume_quote", compact(sample.volume_quote));
   put("orders_sent", number(sample.orders_sent, 0));
