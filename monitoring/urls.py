@@ -22,6 +22,7 @@ urlpatterns = [
     path("replays/<int:pk>/report/", replays.report, name="replay_report"),
     path("portal/", portal.portal, name="portal"),
     path("portal/uptime.json", portal.portal_uptime, name="portal_uptime"),
+    path("portal/spreads.json", portal.portal_spreads, name="portal_spreads"),
     path("portal/<slug:slug>/", portal.portal_mandate, name="portal_mandate"),
     path("portal/<slug:slug>/kpis/", portal.portal_kpis, name="portal_kpis"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -9,10 +11,11 @@ from django.shortcuts import render
 from clients.access import access_mandate, visible_clients
 from clients.models import Client, Mandate
 from clients.tenancy import tenant
+from monitoring.history import recent_spreads
 from monitoring.scope import FULFILLING
 from monitoring.targets import Targets, targets
 from monitoring.tiles import TILE_BAND_BPS
-from monitoring.views.desk import uptime_figures
+from monitoring.views.desk import SPARK_S, uptime_figures
 from monitoring.views.mandates import kpi_context
 from monitoring.views.watch import watch_context
 from strategies.models import Deployment
@@ -54,11 +57,26 @@ def portal_kpis(request: HttpRequest, slug: str) -> HttpResponse:
 def portal_uptime(request: HttpRequest) -> HttpResponse:
     """Uptime and budget of every tile."""
     figures: list[dict[str, object]] = []
+    for ids in _running(request):
+        figures += uptime_figures(ids)
+    return JsonResponse({"deployments": figures})
+
+
+@login_required
+def portal_spreads(request: HttpRequest) -> HttpResponse:
+    """The last two minutes of spreads of every tile."""
+    spreads: dict[int, list[float | None]] = {}
+    for ids in _running(request):
+        spreads |= recent_spreads(ids, seconds=SPARK_S)
+    return JsonResponse({"spreads": spreads})
+
+
+def _running(request: HttpRequest) -> Iterator[list[int]]:
+    """The deployments of each client of the person in turn; the database is bound to that client meanwhile."""
     for client in visible_clients(request.user):
         with tenant(client.pk):
             running = Deployment.objects.filter(client_id=client.pk, ended_at=None, mode__in=FULFILLING)
-            figures += uptime_figures(list(running.values_list("pk", flat=True)))
-    return JsonResponse({"deployments": figures})
+            yield list(running.values_list("pk", flat=True))
 
 
 def _deployment(mandate: Mandate) -> Deployment | None:

@@ -2,7 +2,7 @@
 
 import { Live } from "./live.js";
 import { readColours } from "./spark.js";
-import { OLD_MS, Tile } from "./tile.js";
+import { Tile } from "./tile.js";
 
 const KPIS_EVERY_MS = 15000;
 const AGES_EVERY_MS = 500;
@@ -34,7 +34,9 @@ export class Board {
     for (const entry of entries) {
       const tile = this.tiles.get(Number(entry.target.dataset.dep));
       tile.visible = entry.isIntersecting;
-      if (tile.visible) this.schedule(tile);
+      if (!tile.visible) continue;
+      this.schedule(tile);
+      tile.paintAge(performance.now());
     }
   }
 
@@ -54,7 +56,9 @@ export class Board {
     }
   }
 
+  // What is scrolled away is painted when it comes into view.
   schedule(tile) {
+    if (!tile.visible) return;
     this.dirty.add(tile);
     if (this.scheduled) return;
     this.scheduled = true;
@@ -68,7 +72,7 @@ export class Board {
 
   ages() {
     const now = performance.now();
-    for (const tile of this.tiles.values()) if (tile.visible || tile.ageMs(now) > OLD_MS) tile.paintAge(now);
+    for (const tile of this.tiles.values()) if (tile.visible) tile.paintAge(now);
   }
 
   async prefill(url) {

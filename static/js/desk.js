@@ -60,8 +60,12 @@ function start(tiles) {
     fillLastRow(shown);
   }
 
+  let filled = {};
+
   // The latest events take what the last row of tiles leaves free.
   function fillLastRow(shown) {
+    if (shown === filled.shown && innerWidth === filled.width) return;
+    filled = { shown, width: innerWidth };
     const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
     style(role("activity"), "--span", String(columns - (shown % columns) || columns));
   }
