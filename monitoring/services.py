@@ -18,7 +18,7 @@ from engine.core.clock import utc
 from engine.core.errors import RecordingDamaged
 from engine.venues.recordings import inspect, list_recordings, open_recording, plain
 from engine.venues.recordings.messages import Summary
-from engine.venues.replay.instrument import infer_steps, unified
+from engine.venues.replay.instrument import steps_of, unified
 from exchanges.choices import VenueKind
 from exchanges.models import ExchangeAccount, Market, Venue
 from monitoring.models import Recording, ReplayRun
@@ -155,7 +155,7 @@ def recorded_market(recording: Recording) -> Market:
     """
     try:
         opened = open_recording(recording.path, recording.symbol)
-        tick_size, lot_size = infer_steps(opened.messages(), opened.symbol)
+        tick_size, lot_size = steps_of(opened)
     except (RecordingDamaged, OSError) as error:
         raise Refusal(f"{recording} cannot be played: {error}") from None
     source = "Recorded Binance" if opened.parts[0].format.startswith("Binance") else f"Recorded {recording.name}"

@@ -23,6 +23,8 @@ class MarketFeed:
         self.book_ts_ns = 0
         self.received_at: float | None = None
         self.status = MarketStatus.TRADING
+        self.depth_known = True
+        """False when the source shows best prices alone: a price without a level is then not an empty one."""
         self.last_trade: Trade | None = None
         self.problem = ""
         """Why the feed is not to be trusted now (sequence gap, crossed book), in words; empty when it is."""

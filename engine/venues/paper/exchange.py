@@ -143,7 +143,7 @@ class PaperExchange(Component):
         if self._restored:
             for order in self._restored:
                 if not order.status.is_final:
-                    self._matcher.add(order, feed.book, feed.book_ts_ns)
+                    self._matcher.add(order, feed, feed.book_ts_ns)
             self._restored.clear()
         self._matcher.on_book(feed.book, feed.book_ts_ns)
 
@@ -290,7 +290,7 @@ class PaperExchange(Component):
             if not request.post_only:
                 self._matcher.take(order, book, ts_ns)
             if order.remaining_base:
-                self._matcher.add(order, book, ts_ns)
+                self._matcher.add(order, self._feed, ts_ns)
         if not quietly and not order.filled_base:
             self._tell(self._report(order, ts_ns, reason))
 

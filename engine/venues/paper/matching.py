@@ -14,6 +14,7 @@ from decimal import Decimal
 from engine.core.decimals import ZERO
 from engine.market.book import OrderBook
 from engine.market.types import OrderRequest, OrderStatus, Side, Trade
+from engine.venues.base import MarketFeed
 from engine.venues.paper.queue import QueuePosition
 
 
@@ -52,11 +53,14 @@ class Matcher:
         self._execute = execute
         self._sides: dict[Side, list[PaperOrder]] = {Side.BUY: [], Side.SELL: []}
 
-    def add(self, order: PaperOrder, book: OrderBook, ts_ns: int) -> None:
+    def add(self, order: PaperOrder, feed: MarketFeed, ts_ns: int) -> None:
         """Join the back of the queue at the order's price."""
         request = order.request
         order.arrived_ns = ts_ns
-        order.queue = QueuePosition(book.size_at(request.side, request.price), self._lot)
+        visible = feed.book.size_at(request.side, request.price)
+        best = feed.book.best_bid if request.side is Side.BUY else feed.book.best_ask
+        is_hidden = not feed.depth_known and best is not None and (best - request.price) * request.side.sign > 0
+        order.queue = QueuePosition(None if is_hidden else visible, self._lot)
         resting = self._sides[request.side]
         resting.append(order)
         resting.sort(key=lambda other: -other.request.side.sign * other.request.price)

@@ -18,18 +18,24 @@ from engine.core.decimals import ZERO
 
 
 class QueuePosition:
-    """Base size ahead of one order. `visible` is the public size at the price, our own order not in it."""
+    """Base size ahead of one order. `visible` is the public size at the price, our own order not in it.
 
-    __slots__ = ("_lot", "_traded", "_visible", "ahead")
+    None means that nobody can see that deep: the queue is then as long as it proves to be when the price comes to us.
+    """
 
-    def __init__(self, visible: Decimal, lot: Decimal) -> None:
-        self.ahead = visible
-        self._visible = visible
+    __slots__ = ("_lot", "_traded", "_unseen", "_visible", "ahead")
+
+    def __init__(self, visible: Decimal | None, lot: Decimal) -> None:
+        self._unseen = visible is None
+        self.ahead = visible or ZERO
+        self._visible = visible or ZERO
         self._traded = ZERO
         self._lot = lot
 
     def on_trade(self, size_base: Decimal) -> Decimal:
         """A print at our price: the front of the queue is served first. Return what reaches us."""
+        if self._unseen:
+            return ZERO
         self._traded += size_base
         if size_base <= self.ahead:
             self.ahead -= size_base
@@ -40,6 +46,11 @@ class QueuePosition:
 
     def on_level(self, visible: Decimal) -> None:
         """The level's new public size. Prints since the last call explain part of a decrease, cancels the rest."""
+        if self._unseen:
+            if visible:
+                self._unseen = False
+                self.ahead = self._visible = visible
+            return
         if visible == self._visible and not self._traded:
             return
         if self.ahead:

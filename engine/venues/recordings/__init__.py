@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain, islice
@@ -16,10 +17,11 @@ from engine.core.errors import RecordingDamaged
 from engine.venues.recordings.binance import StampedLines
 from engine.venues.recordings.cryptofeed import Capture
 from engine.venues.recordings.files import lines
-from engine.venues.recordings.messages import Damaged, Message, Skipped, Snapshot, Summary
+from engine.venues.recordings.messages import Damaged, Message, Skipped, Snapshot, Summary, Top
 
 SYMBOLS_FROM = 2_000
 """Messages looked at to learn which symbols a recording holds."""
+CONTRACT = re.compile(r"[-_](PERP|SWAP|SPBL|UMCBL|DMCBL|\d{6})$")
 CONTINUES_WITHIN_NS = 60_000_000_000
 """A file that begins at most this long after another ended may be its continuation; sequence numbers decide."""
 
@@ -65,6 +67,11 @@ class Recording:
     @property
     def last_ns(self) -> int:
         return self.parts[-1].last_ns
+
+    @property
+    def best_prices_only(self) -> bool:
+        """No snapshot is at hand to build a book from, but the best prices are recorded."""
+        return self.warm_up is None and self.parts[0].has_tops and not self.parts[0].has_snapshot
 
     def messages(self) -> Iterator[Message]:
         """Every message, other symbols' included, oldest first."""
@@ -127,17 +134,23 @@ def plain(symbol: str) -> str:
     return "".join(letter for letter in symbol.partition(":")[0].upper() if letter.isalnum())
 
 
+def without_contract(symbol: str) -> str:
+    """A venue's spelling without what marks a contract or a product line: BTCUSD_PERP, BTC-USDT-SWAP, EOSUSDT_SPBL."""
+    return CONTRACT.sub("", symbol.upper())
+
+
 @lru_cache(maxsize=1024)
 def _inspect(path: str, _mtime_ns: int, size: int) -> Summary:
     where = Path(path)
     form = _format_of(where)
     symbols: set[str] = set()
-    has_snapshot = False
+    has_snapshot = has_tops = False
     try:
         for message in islice(form.messages(where), SYMBOLS_FROM):
             if not isinstance(message, Skipped | Damaged):
                 symbols.add(message.symbol)
             has_snapshot = has_snapshot or isinstance(message, Snapshot)
+            has_tops = has_tops or isinstance(message, Top)
     except RecordingDamaged:
         if not symbols - {""}:
             raise
@@ -151,6 +164,7 @@ def _inspect(path: str, _mtime_ns: int, size: int) -> Summary:
         last_ns=last_ns,
         messages=count,
         has_snapshot=has_snapshot,
+        has_tops=has_tops,
         size_bytes=size,
         problem=problem,
     )
@@ -205,11 +219,13 @@ def _choose(names: list[str], symbol: str, path: str) -> str:
     if not symbol:
         if len(names) == 1:
             return names[0]
-        what = f"{len(names)} symbols ({', '.join(names)})" if names else "no symbol"
-        raise RecordingDamaged(f"the recording {path} holds {what}; name the one to play")
-    for name in names:
-        if plain(name).removesuffix("SPBL") == plain(symbol):
-            return name
+        if not names:
+            raise RecordingDamaged(f"nothing in the recording {path} is market data that is understood")
+        raise RecordingDamaged(f"the recording {path} holds {', '.join(names)}; name the one to play")
+    for spelling in (plain, lambda name: plain(without_contract(name))):
+        for name in names:
+            if spelling(name) == plain(symbol):
+                return name
     raise RecordingDamaged(f"the recording {path} holds {', '.join(names) or 'no symbol'}, not {symbol}")
 
 

@@ -88,5 +88,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     last_ns: int
     messages: int
     has_snapshot: bool
+    has_tops: bool
+    """Whether best prices are recorded beside or instead of the book."""
     size_bytes: int
     problem: str = ""

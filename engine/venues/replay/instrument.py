@@ -8,7 +8,7 @@ from itertools import islice
 from math import gcd
 
 from engine.core.errors import RecordingDamaged
-from engine.venues.recordings import plain
+from engine.venues.recordings import Recording, without_contract
 from engine.venues.recordings.messages import Depth, Message, Print, Snapshot
 
 LOOK_AT = 20_000
@@ -20,16 +20,34 @@ QUOTES = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "DAI", "BTC", "ETH", "BNB", "
 
 
 def unified(symbol: str) -> str:
-    """BTCUSDT, BTC-USDT, BTC_USDT as BTC/USDT. Raises RecordingDamaged when the quote currency cannot be told."""
+    """BTCUSDT, BTC-USDT, BTC_USDT, BTC-USDT-SWAP as BTC/USDT.
+
+    Raises RecordingDamaged for an inverse contract, and when the quote currency cannot be told.
+    """
+    market = without_contract(symbol)
+    base, quote = _split(market)
+    if market != symbol.upper() and quote == "USD":
+        raise RecordingDamaged(
+            f"{symbol} is an inverse contract, sized in contracts and settled in {base}; only markets sized in base "
+            "currency can be played"
+        )
+    return f"{base}/{quote}"
+
+
+def _split(symbol: str) -> tuple[str, str]:
     for mark in "/-_":
         if mark in symbol:
-            base, quote = symbol.upper().split(mark)[:2]
-            return f"{base}/{quote}"
-    name = plain(symbol)
+            base, quote = symbol.split(mark)[:2]
+            return base, quote
     for quote in QUOTES:
-        if name.endswith(quote) and len(name) > len(quote):
-            return f"{name[: -len(quote)]}/{quote}"
+        if symbol.endswith(quote) and len(symbol) > len(quote):
+            return symbol[: -len(quote)], quote
     raise RecordingDamaged(f"base and quote of {symbol} cannot be told apart; give the symbol as BASE/QUOTE")
+
+
+def steps_of(recording: Recording) -> tuple[Decimal, Decimal]:
+    """(tick_size, lot_size) of a recording, by what it begins with or, where it has no snapshot, what it continues."""
+    return infer_steps(recording.before() if recording.warm_up else recording.messages(), recording.symbol)
 
 
 def infer_steps(messages: Iterable[Message], symbol: str) -> tuple[Decimal, Decimal]:

@@ -39,6 +39,7 @@ class BookKeeper:
         others: Collection[str] = (),
         clock: Clock,
         off_market_bps: Decimal,
+        best_prices_only: bool = False,
         notice: Callable[[str, str], None],
     ) -> None:
         """symbol and others, which the recording is known to hold too, in the venue's spelling. notice(level, text)
@@ -54,13 +55,16 @@ class BookKeeper:
         self._notice = notice
         self._last_id: int | None = None
         self._trusted = False
+        self._best_prices_only = best_prices_only
         self._gap = ""
         self._first_after_snapshot = False
         self._waiting: deque[Depth] = deque(maxlen=BUFFERED_UPDATES)
         self._overlay: dict[tuple[Side, Decimal], Decimal] = {}
         self._top: Top | None = None
+        self._top_number = 0
         self._last_number: int | None = None
         feed.problem = "the recording has shown no snapshot of the book yet"
+        feed.depth_known = not best_prices_only
 
     def find(self, kind: str, text: str, *, level: str = "warning") -> None:
         """Count a finding; tell the first few of each kind in words."""
@@ -109,6 +113,8 @@ class BookKeeper:
             and message.last_id < self._last_id
         ):
             return  # an older picture of a book that is current
+        self._best_prices_only = False
+        self.feed.depth_known = True
         self._overlay.clear()
         self._top = None
         self.feed.book.reset(message.bids, message.asks)
@@ -130,8 +136,11 @@ class BookKeeper:
             return
         self._lift()
         self._link(message)
-        if self._trusted and self._top is not None and self._is_fresher(self._top):
-            self._lay(self._top)
+        if self._trusted and self._top is not None and self._last_id is not None:
+            if self._top.update_id > self._last_id:
+                self._lay(self._top)
+            elif self._top.update_id == self._last_id:
+                self._compare(self._top)
         self._publish(message.ts_ns)
 
     def _link(self, message: Depth) -> None:
@@ -167,6 +176,12 @@ class BookKeeper:
         self.find("sequence_gaps", f"Sequence gap: {self._gap}.", level="error")
 
     def _on_top(self, message: Top) -> None:
+        if self._best_prices_only:
+            self._top_number = max(message.update_id, self._top_number)
+            if message.update_id == self._top_number:
+                self.feed.book.reset([(message.bid, message.bid_size_base)], [(message.ask, message.ask_size_base)])
+                self._publish(message.ts_ns)
+            return
         if not self._trusted or self._last_id is None:
             return
         if message.update_id < self._last_id:
@@ -191,9 +206,6 @@ class BookKeeper:
                 f"{message.bid} / {message.ask}.",
                 level="error",
             )
-
-    def _is_fresher(self, message: Top) -> bool:
-        return self._last_id is not None and message.update_id > self._last_id
 
     def _lay(self, message: Top) -> None:
         """Make the book's best prices those of the ticker, remembering what stood there."""
@@ -221,7 +233,7 @@ class BookKeeper:
     def _publish(self, ts_ns: int) -> None:
         feed = self.feed
         problem = self._gap
-        if self._trusted:
+        if self._trusted or self._best_prices_only:
             problem = ""
             if feed.book.is_crossed:
                 problem = f"the book is crossed: best bid {feed.book.best_bid} against best ask {feed.book.best_ask}"
@@ -265,7 +277,7 @@ class BookKeeper:
             return f"the venue marks it {message.origin}"
         if trade.size_base <= 0 or trade.price <= 0:
             return "it has no size or no price"
-        if not self._trusted or book.best_bid is None or book.best_ask is None:
+        if self.feed.problem or book.best_bid is None or book.best_ask is None:
             return ""
         low, high = book.best_bid * (1 - self._off_market), book.best_ask * (1 + self._off_market)
         if low <= trade.price <= high:

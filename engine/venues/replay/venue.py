@@ -18,7 +18,7 @@ from engine.rehearsal.clock import ReplayClock
 from engine.venues.base import MarketFeed
 from engine.venues.recordings import Recording, open_recording, plain
 from engine.venues.recordings.messages import Damaged
-from engine.venues.replay.instrument import infer_steps, unified
+from engine.venues.replay.instrument import steps_of, unified
 from engine.venues.replay.keeper import BookKeeper
 
 SLICE_S = 0.05
@@ -94,6 +94,7 @@ class Replay(Component):
             others=self._recording.others,
             clock=clock,
             off_market_bps=self.off_market_bps,
+            best_prices_only=self._recording.best_prices_only,
             notice=self._notice,
         )
         self._started = asyncio.Event()
@@ -121,11 +122,12 @@ class Replay(Component):
             self._started.set()
 
     def _instrument(self, recording: Recording) -> Instrument:
-        symbol = self.symbol if "/" in self.symbol else unified(recording.symbol)
+        symbol = unified(recording.symbol)
+        if "/" in self.symbol:
+            symbol = self.symbol
         tick_size, lot_size = self.tick_size, self.lot_size
         if tick_size is None or lot_size is None:
-            source = recording.messages() if recording.warm_up is None else recording.before()
-            inferred_tick, inferred_lot = infer_steps(source, recording.symbol)
+            inferred_tick, inferred_lot = steps_of(recording)
             tick_size, lot_size = tick_size or inferred_tick, lot_size or inferred_lot
         base, _, quote = symbol.partition(":")[0].partition("/")
         return Instrument(
@@ -149,6 +151,11 @@ class Replay(Component):
         await self._started.wait()
         await self._warm_up()
         clock, scheduler, keeper, recording = self._clock, self.runtime.scheduler, self._keeper, self._recording
+        if recording.best_prices_only:
+            keeper.find(
+                "missing_snapshot",
+                "The recording begins without a snapshot of the book: it is played on its best prices, without depth.",
+            )
         clock.roll()
         problem, messages = "", 0
         last_ns = recording.first_ns
@@ -221,7 +228,7 @@ class Replay(Component):
         if feed is None:
             return
         if feed.received_at is None:
-            keeper.findings["missing_snapshot"] = 1
+            keeper.find("missing_snapshot", "The recording shows no snapshot of the book, so nothing could be trusted.")
         self._tell_progress(ts_ns, messages)
         feed.problem = problem or "the recording is over"
         for on_book in tuple(feed.on_book):

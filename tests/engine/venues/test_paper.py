@@ -160,6 +160,17 @@ async def test_a_decrease_explained_by_prints_is_not_taken_for_cancels() -> None
     assert desk.fills == []
 
 
+async def test_where_only_best_prices_are_known_the_queue_is_met_when_the_price_comes() -> None:
+    desk = await Desk().open()
+    desk.market.feed("AUR/USDT").depth_known = False
+    await desk.place(Side.BUY, "99.90", "1")
+    desk.market.book({"99.90": "8"}, {"100.00": "10"})
+    desk.market.print("99.90", "8", Side.SELL)
+    assert desk.fills == []
+    desk.market.print("99.90", "1", Side.SELL)
+    assert [fill.size_base for fill in desk.fills] == [D(1)]
+
+
 async def test_a_print_through_our_price_fills_us_with_no_more_than_its_own_size() -> None:
     desk = await Desk().open()
     await desk.place(Side.BUY, "99.95", "3")

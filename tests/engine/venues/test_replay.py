@@ -12,7 +12,8 @@ from engine.core.clock import SystemClock
 from engine.core.errors import NotReady, RecordingDamaged
 from engine.market.types import Side
 from engine.testing import RecordingRuntime
-from engine.venues.recordings import inspect, open_recording
+from engine.venues.recordings import SYMBOLS_FROM, inspect, open_recording
+from engine.venues.replay.instrument import unified
 from engine.venues.replay.venue import Replay
 from tests.engine.venues.playing import Player
 from tests.engine.venues.tapes import MS, START_NS, Tape, market_data
@@ -199,9 +200,11 @@ async def test_the_ticker_refines_the_top_and_the_depth_stream_keeps_the_last_wo
 
 
 async def test_a_ticker_that_contradicts_the_book_at_the_same_update_is_reported(tmp_path: Path) -> None:
-    tape = Tape().snapshot().depth().top("99.90", "1.000", "100.05", "10.000", update=102)
-    ended = await Player(tape.save(tmp_path / "a.gz")).play()
-    assert ended.findings == {"top_mismatches": 1}
+    late = Tape().snapshot().depth().top("99.90", "1.000", "100.05", "10.000", update=102)
+    early = Tape().snapshot().top("99.90", "1.000", "100.05", "10.000", update=102).depth()
+    for number, tape in enumerate((late, early)):
+        ended = await Player(tape.save(tmp_path / f"{number}.gz")).play()
+        assert ended.findings == {"top_mismatches": 1}
 
 
 async def test_a_recording_without_a_snapshot_says_so_and_is_never_trusted(tmp_path: Path) -> None:
@@ -211,6 +214,25 @@ async def test_a_recording_without_a_snapshot_says_so_and_is_never_trusted(tmp_p
     ended = await player.play()
     assert ended.findings == {"missing_snapshot": 1}
     assert player.feed.received_at is None
+
+
+async def test_without_a_snapshot_it_plays_on_the_best_prices_alone_until_one_comes(tmp_path: Path) -> None:
+    tape = Tape().top("99.90", "1.000", "100.10", "2.000").depth(bids=[("99.95", "7.000")])
+    tape.top("99.95", "7.000", "100.10", "2.000").top("99.80", "1.000", "99.99", "1.000", update=50)
+    for _ in range(SYMBOLS_FROM):
+        tape.depth()
+    player = Player(tape.snapshot().save(tmp_path / "a.gz"))
+    feed = await player.load()
+    known: list[bool] = []
+    feed.on_book.append(lambda feed: known.append(feed.depth_known))
+    ended = await player.play()
+    assert ended.findings == {"missing_snapshot": 1}
+    assert [(bid, ask, problem) for _, bid, ask, problem in player.books[:3]] == [
+        (D("99.90"), D("100.10"), ""),
+        (D("99.95"), D("100.10"), ""),
+        (D("99.95"), D("100.05"), ""),
+    ]
+    assert known[:3] == [False, False, True]
 
 
 async def test_a_recording_that_continues_another_takes_its_book_from_there(tmp_path: Path) -> None:
@@ -250,6 +272,22 @@ def test_it_names_the_remedy_for_a_recording_it_cannot_play(tmp_path: Path) -> N
     capture.write_bytes(gzip.compress(b"wss://feed.example.org/ws <-> 1633998511.1\n1633998512.0: {}\n"))
     with pytest.raises(RecordingDamaged, match=r"feed\.example\.org, whose frames are not understood"):
         open_recording(str(capture))
+
+
+@pytest.mark.parametrize(
+    ("spelling", "symbol"),
+    [("BTCUSDT", "BTC/USDT"), ("btc-usdt", "BTC/USDT"), ("ETHBTC", "ETH/BTC"), ("BTCUSDT_240927", "BTC/USDT"),
+     ("BTC-USDT-SWAP", "BTC/USDT"), ("1000PEPEUSDC", "1000PEPE/USDC"), ("EOSUSDT_SPBL", "EOS/USDT")],
+)  # fmt: skip
+def test_it_reads_the_venues_spelling_of_a_market(spelling: str, symbol: str) -> None:
+    assert unified(spelling) == symbol
+
+
+def test_it_refuses_an_inverse_contract_whose_sizes_are_not_base_currency() -> None:
+    with pytest.raises(RecordingDamaged, match="BTCUSD_PERP is an inverse contract"):
+        unified("BTCUSD_PERP")
+    with pytest.raises(RecordingDamaged, match="give the symbol as BASE/QUOTE"):
+        unified("XYZ")
 
 
 async def test_it_refuses_the_machines_clock(tmp_path: Path) -> None:
