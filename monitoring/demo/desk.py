@@ -40,7 +40,7 @@ START_REASON = "The demo desk was opened with ./mm up"
 
 
 @transaction.atomic
-def build() -> list[Deployment]:
+def build(mandates: tuple[DemoMandate, ...] = MANDATES) -> list[Deployment]:
     """Make what is missing of the demo desk; its paper deployments, PAUSED unless somebody has started them."""
     people = {name: _person(name, role) for name, role in STAFF.items()}
     admin = people[ADMIN]
@@ -53,7 +53,7 @@ def build() -> list[Deployment]:
         Membership.objects.get_or_create(
             user=_person(slug, DeskRole.NONE), client=client, defaults={"role": MemberRole.OWNER}
         )
-    return [_mandate(demo, venues[SIMULATED], people) for demo in MANDATES]
+    return [_mandate(demo, venues[SIMULATED], people) for demo in mandates]
 
 
 def _person(name: str, role: DeskRole) -> User:
