@@ -19,8 +19,11 @@ from clients.access import Action, require
 from clients.audit import audit
 from clients.errors import Refusal
 from clients.models import Client, Mandate, User
+from engine.core.config import ConfigError, load_config
+from engine.core.plugins import Registry
 from engine.core.states import State
 from exchanges.models import ExchangeAccount, Market
+from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
 from strategies.choices import KillScope, Mode, RevisionState, Wanted
 from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
 from strategies.selectors import covered_by, covering, halt_reasons, sentence
@@ -108,6 +111,7 @@ def deployment_create(
     if (market.base, market.quote) != (mandate.base, mandate.quote):
         raise Refusal(f"The mandate is about {mandate.symbol}, but the market is {market}.")
     _check_funding(mandate, Mode(mode), funding)
+    _check_it_loads(revision, Mode(mode), market, funding)
     Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)  # names are given out one at a time
     deployment = Deployment.objects.create(
         client_id=mandate.client_id,
@@ -147,6 +151,32 @@ def _check_funding(mandate: Mandate, mode: Mode, funding: Mapping[str, Decimal])
     for asset, amount in funding.items():
         if not isinstance(amount, Decimal) or not amount.is_finite() or amount < 0:
             raise Refusal(f"Paper funding in {asset} must be an exact amount of zero or more, was {amount!r}.")
+
+
+def _check_it_loads(revision: Revision, mode: Mode, market: Market, funding: Mapping[str, Decimal]) -> None:
+    """Refuse here, in words, what a host could only fault on later."""
+    registry = Registry.installed()
+    facts = MarketFacts(
+        component=market.venue.component,
+        symbol=market.symbol,
+        base=market.base,
+        quote=market.quote,
+        tick_size=market.tick_size,
+        lot_size=market.lot_size,
+        min_size_base=market.min_size_base,
+        min_notional_quote=market.min_notional_quote,
+        maker_fee_bps=market.maker_fee_bps,
+        taker_fee_bps=market.taker_fee_bps,
+        args=market.component_args,
+    )
+    recording = RecordingFacts(path="the recording") if mode == Mode.REPLAY else None
+    try:
+        text = blueprint(
+            yaml=revision.yaml, mode=mode, market=facts, registry=registry, funding=funding, recording=recording
+        )
+        load_config(text, filename=str(revision), registry=registry)
+    except (BlueprintError, ConfigError) as error:
+        raise Refusal(f"{revision} cannot run on {market}. {error}") from None
 
 
 def _free_name(mandate: Mandate, name: str) -> str:

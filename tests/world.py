@@ -24,13 +24,39 @@ vars:
 components:
   venue:
     id: exchanges.simulated
-    args: {{symbol: "@symbol", profile: mid, seed: 7}}
+    args: {{symbol: "@symbol", profile: mid, seed: 7, anchor_price: !decimal "2"}}
   mid:
     id: prices.mid
     args: {{market: "@venue", symbol: "@symbol", max_age_s: !decimal "5"}}
+  spread:
+    id: marketmaking.inventory_spread
+    args: {{base_spread_bps: !decimal "40", order_size_quote: !decimal "600", num_levels: 3}}
+  guard:
+    id: risk.guard
+    args:
+      max_position_quote: !decimal "10000"
+      max_loss_quote: !decimal "500"
+      max_order_size_quote: !decimal "1000"
+      max_open_notional_quote: !decimal "8000"
+  loss:
+    id: killswitches.loss
+    args: {{max_loss_quote: !decimal "500"}}
+  kill:
+    id: killswitches.any
+    args: {{switches: ["@loss"]}}
+  executor:
+    id: marketmaking.executors.live
+    args: {{exchange: "@venue", symbol: "@symbol"}}
   quoting:
     id: marketmaking
-    args: {{exchange: "@venue", symbol: "@symbol", price: "@mid"}}
+    args:
+      exchange: "@venue"
+      symbol: "@symbol"
+      price: "@mid"
+      strategy: "@spread"
+      guard: "@guard"
+      killswitch: "@kill"
+      executor: "@executor"
 """
 
 

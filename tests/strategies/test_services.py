@@ -129,6 +129,25 @@ def test_only_an_approved_revision_runs(world: World) -> None:
         create(world, world.acorn, revision=revision)
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("prices.mid", "prices.mdi"), "prices.mdi"),
+        (("num_levels: 3", "num_levels: 0"), "num_levels"),
+        (('base_spread_bps: !decimal "40"', "base_spread_bps: 0.4"), "base_spread_bps"),
+        (('symbol: "ACORN/USDT"', 'symbol: "CEDAR/USDT"'), "No component of the revision trades ACORN/USDT"),
+    ],
+)
+def test_what_no_host_could_load_is_refused_before_it_is_deployed(
+    world: World, change: tuple[str, str], sentence: str
+) -> None:
+    yaml = world.acorn.revision.yaml.replace(*change)
+    revision = revision_submit(strategy=world.acorn.strategy, yaml=yaml, actor=world.dora)
+    revision_approve(revision=revision, actor=world.rita)
+    with pytest.raises(Refusal, match=f"(?s)cannot run on ACORN/USDT.*{sentence}"):
+        create(world, world.acorn, revision=revision)
+
+
 def test_what_ran_under_a_number_stays_what_it_was(world: World) -> None:
     deployments = Deployment.objects.filter(pk=world.acorn.deployment.pk)
     with pytest.raises(IntegrityError, match="are frozen"), transaction.atomic():
