@@ -53,13 +53,9 @@ class QueuePosition:
             return
         if visible == self._visible and not self._traded:
             return
-        if self.ahead:
-            standing = self._visible - self._traded
-            cancelled = standing - visible
-            if cancelled > 0:
-                kept = self.ahead * visible / standing
-                self.ahead = (kept / self._lot).to_integral_value(ROUND_CEILING) * self._lot
-            if self.ahead > visible:
-                self.ahead = visible
+        standing = self._visible - self._traded
+        if self.ahead and visible < standing:
+            kept = self.ahead * visible / standing
+            self.ahead = (kept / self._lot).to_integral_value(ROUND_CEILING) * self._lot
         self._visible = visible
         self._traded = ZERO

@@ -1,125 +1,18 @@
-"""The paper venue: queue position, fills from the public flow alone, refusals, and balances that add up."""
+"""The paper venue: queue position, fills from the public flow alone, refusals, latency, take-over."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from engine.core.component import Identity
 from engine.core.errors import PermitLost
-from engine.core.scheduler import Scheduler
 from engine.core.service import Restore
-from engine.market.types import Fill, Instrument, MarketStatus, OrderReport, OrderRequest, OrderStatus, Side, Trade
-from engine.testing import ManualClock, RecordingRuntime
-from engine.venues.base import MarketFeed, Placed, PlaceRefused
-from engine.venues.paper.exchange import PaperExchange
-from engine.venues.paper.queue import QueuePosition
+from engine.market.types import MarketStatus, OrderReport, OrderRequest, OrderStatus, Side
+from engine.venues.base import Placed, PlaceRefused
+from tests.engine.venues.paper_desk import Desk
 
 D = Decimal
-AUR = Instrument(
-    symbol="AUR/USDT",
-    base="AUR",
-    quote="USDT",
-    tick_size=D("0.01"),
-    lot_size=D("0.001"),
-    min_size_base=D("0.01"),
-    min_notional_quote=D(5),
-    maker_fee_bps=D(10),
-    taker_fee_bps=D(20),
-)
-
-
-class Market:
-    """A public market moved by hand."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
-        self._feed = MarketFeed(AUR, source="by hand")
-
-    def feed(self, symbol: str) -> MarketFeed:
-        return self._feed
-
-    def book(self, bids: dict[str, str], asks: dict[str, str]) -> None:
-        """Replace the book: sizes by price."""
-        self._feed.book.reset(
-            [(D(p), D(s)) for p, s in bids.items()],
-            [(D(p), D(s)) for p, s in asks.items()],
-        )
-        self._feed.received_at = self._clock.monotonic()
-        self._feed.book_ts_ns = self._clock.now_ns()
-        for callback in tuple(self._feed.on_book):
-            callback(self._feed)
-
-    def print(self, price: str, size: str, aggressor: Side) -> None:
-        trade = Trade(ts_ns=self._clock.now_ns(), price=D(price), size_base=D(size), aggressor=aggressor)
-        for callback in tuple(self._feed.on_trade):
-            callback(trade)
-
-
-class Permit:
-    def __init__(self) -> None:
-        self.is_valid = True
-
-    def valid(self) -> bool:
-        return self.is_valid
-
-
-class Desk:
-    """A paper account of 10 AUR and 1,000 USDT over a book of 99.95 / 100.05 with 10 AUR at each level."""
-
-    async def open(self, *, latency_ms: int = 0, restore: Restore | None = None, token: int = 1, **args: Any) -> Desk:
-        self.clock = ManualClock()
-        self.scheduler = Scheduler(self.clock)
-        self.permit = Permit()
-        self.runtime = RecordingRuntime(
-            self.clock,
-            identity=Identity(deployment_id=7, token=token),
-            scheduler=self.scheduler,
-            permit=self.permit,
-            restore=restore,
-        )
-        self.market = Market(self.clock)
-        self.venue = PaperExchange(
-            market=self.market,
-            symbol="AUR/USDT",
-            base_balance=D(10),
-            quote_balance=D(1000),
-            latency_ms=latency_ms,
-            cancel_latency_ms=latency_ms,
-            **args,
-        )
-        self.runtime.equip(self.venue, "paper")
-        self.fills: list[Fill] = []
-        self.reports: list[OrderReport] = []
-        self.venue.on_fill.append(self.fills.append)
-        self.venue.on_order.append(self.reports.append)
-        if restore is None:
-            self.usual_book()
-        await self.venue.load()
-        return self
-
-    def usual_book(self) -> None:
-        self.market.book({"99.95": "10", "99.90": "10"}, {"100.05": "10", "100.10": "10"})
-
-    async def place(self, side: Side, price: str, size: str, *, key: str = "mm-7-1-1", **more: Any) -> OrderReport:
-        request = OrderRequest(
-            client_order_id=key, symbol="AUR/USDT", side=side, price=D(price), size_base=D(size), **more
-        )
-        return (await self.venue.place([request]))[0]
-
-    async def totals(self) -> dict[str, Decimal]:
-        return {asset: balance.total for asset, balance in (await self.venue.balances()).items()}
-
-    async def free(self) -> dict[str, Decimal]:
-        return {asset: balance.free for asset, balance in (await self.venue.balances()).items()}
-
-    async def move(self, seconds: float) -> None:
-        await self.scheduler.run_until(self.clock.monotonic() + seconds)
-
 
 # Queue position
 
@@ -365,73 +258,3 @@ async def test_unload_stops_listening_and_may_run_twice() -> None:
     await desk.venue.unload()
     desk.market.print("99.90", "5", Side.SELL)
     assert desk.fills == []
-
-
-# Invariants
-
-price_ticks = st.integers(9_985, 10_015)
-step = st.one_of(
-    st.tuples(st.just("place"), st.sampled_from(Side), price_ticks, st.integers(50, 4_000)),
-    st.tuples(st.just("print"), st.sampled_from(Side), price_ticks, st.integers(1, 30_000)),
-    st.tuples(st.just("book"), price_ticks, st.integers(1, 20), st.integers(1, 30_000)),
-    st.tuples(st.just("cancel"), st.integers(0, 40)),
-    st.tuples(st.just("wait"), st.integers(1, 200)),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(steps=st.lists(step, min_size=5, max_size=60), latency_ms=st.sampled_from([0, 30]))
-async def test_balances_change_by_exactly_the_fills_and_are_never_overspent(
-    steps: list[tuple[Any, ...]], latency_ms: int
-) -> None:
-    desk = await Desk().open(latency_ms=latency_ms)
-    printed = {Side.BUY: D(0), Side.SELL: D(0)}
-    for number, (kind, *values) in enumerate(steps):
-        await desk.move(0.01)
-        before = len(desk.fills)
-        if kind == "place":
-            side, ticks, lots = values
-            await desk.place(side, str(ticks * D("0.01")), str(lots * D("0.001")), key=f"c{number}")
-        elif kind == "print":
-            side, ticks, lots = values
-            desk.market.print(str(ticks * D("0.01")), str(lots * D("0.001")), side)
-            printed[side] += lots * D("0.001")
-            assert sum(fill.size_base for fill in desk.fills[before:]) <= lots * D("0.001")
-        elif kind == "book":
-            ticks, spread, lots = values
-            size = str(lots * D("0.001"))
-            desk.market.book({str(ticks * D("0.01")): size}, {str((ticks + spread) * D("0.01")): size})
-        elif kind == "cancel":
-            await desk.venue.cancel("AUR/USDT", [f"c{values[0]}"])
-        else:
-            await desk.move(values[0] / 1000)
-        balances = await desk.venue.balances()
-        assert all(balance.free >= 0 and balance.locked >= 0 for balance in balances.values())
-    base = sum((fill.side.sign * fill.size_base for fill in desk.fills), D(0))
-    quote = sum((-fill.side.sign * fill.size_base * fill.price - fill.fee for fill in desk.fills), D(0))
-    assert await desk.totals() == {"AUR": D(10) + base, "USDT": D(1000) + quote}
-    assert len({fill.fill_id for fill in desk.fills}) == len(desk.fills)
-    await desk.venue.cancel_all("AUR/USDT")
-    assert list(await desk.venue.open_orders("AUR/USDT")) == []
-    assert await desk.free() == await desk.totals()
-
-
-@given(
-    visible=st.integers(0, 1000),
-    changes=st.lists(st.tuples(st.booleans(), st.integers(0, 1000)), max_size=20),
-)
-def test_the_queue_ahead_never_grows_and_never_exceeds_what_is_visible(
-    visible: int, changes: list[tuple[bool, int]]
-) -> None:
-    lot = D("0.001")
-    position = QueuePosition(visible * lot, lot)
-    for is_trade, lots in changes:
-        before = position.ahead
-        if is_trade:
-            reached = position.on_trade(lots * lot)
-            assert reached == max(D(0), lots * lot - before)
-        else:
-            position.on_level(lots * lot)
-            assert position.ahead <= lots * lot
-        assert 0 <= position.ahead <= before
-        assert position.ahead % lot == 0
