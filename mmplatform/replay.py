@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmplatform.desk import ROOT, Address, Desk, var_directory
@@ -52,8 +53,8 @@ def main() -> int:
         print(f"mm: {problem}", file=sys.stderr)
         return BAD_INPUT
     try:
-        with _desk() as (url, environment, extra):
-            return _play(options, url, environment, extra)
+        with _desk() as desk:
+            return _play(options, desk)
     except NoDesk as error:
         print(f"mm: {error}", file=sys.stderr)
         return NO_DESK
@@ -74,34 +75,51 @@ def _problem(options: argparse.Namespace) -> str:
     return ""
 
 
-def _play(options: argparse.Namespace, url: str, environment: dict[str, str], extra: list[str]) -> int:
-    command = [sys.executable, str(ROOT / "manage.py"), "replay", str(options.file.resolve())]
-    command += ["--speed", options.speed, "--symbol", options.symbol, "--url", url, *extra]
-    if options.strategy:
-        command += ["--strategy", str(options.strategy.resolve())]
-    if options.mandate:
-        command += ["--mandate", options.mandate]
-    if options.json:
-        command += ["--json", str(options.json.resolve())]
-    playing = subprocess.Popen(command, env=environment)
-    while True:
-        try:
-            return playing.wait()
-        except KeyboardInterrupt:  # the command heard it too, and ends the replay before it goes
-            continue
+def _play(options: argparse.Namespace, desk: OpenDesk) -> int:
+    os.environ |= desk.environment
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mmplatform.settings")
+
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    try:
+        call_command(
+            "replay",
+            options.file.resolve(),
+            speed=options.speed,
+            symbol=options.symbol,
+            mandate=options.mandate,
+            strategy=options.strategy,
+            json=options.json,
+            url=desk.url,
+            sign_in=desk.is_ours,
+        )
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@dataclass(frozen=True)
+class OpenDesk:
+    """A desk to play on: its address and the environment to join it with."""
+
+    url: str
+    environment: dict[str, str]
+    is_ours: bool = False
 
 
 @contextmanager
-def _desk() -> Iterator[tuple[str, dict[str, str], list[str]]]:
-    """The address of a running desk, the environment to join it with, and options that suit it; while it is needed."""
+def _desk() -> Iterator[OpenDesk]:
+    """The desk that runs, or one opened for the time it is needed."""
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         # Somebody else's servers have their own workers; ours would compete with them for the seats.
-        yield os.environ.get("MM_URL", ""), dict(os.environ), []
+        yield OpenDesk(url=os.environ.get("MM_URL", ""), environment={})
         return
     desk = Desk(var_directory())
     if desk.is_running:
         address = _wait_until_open(desk)
-        yield address.url, {**os.environ, **address.environment}, []
+        yield OpenDesk(url=address.url, environment=address.environment)
         return
     log = desk.var / "replay.log"
     desk.var.mkdir(parents=True, exist_ok=True)
@@ -120,7 +138,7 @@ def _desk() -> Iterator[tuple[str, dict[str, str], list[str]]]:
         )
     try:
         address = _wait_until_open(desk, opened, log)
-        yield address.url, {**os.environ, **address.environment}, ["--sign-in"]
+        yield OpenDesk(url=address.url, environment=address.environment, is_ours=True)
     finally:
         opened.terminate()
         opened.wait()

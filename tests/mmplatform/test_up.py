@@ -9,67 +9,20 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
 from mmplatform.desk import ROOT, Desk
-
-PATIENCE_S = 90
-
-
-@pytest.fixture
-def var():
-    """A directory for a desk, outside pytest's private ones, which PostgreSQL's user cannot enter."""
-    path = Path(tempfile.mkdtemp(dir=os.environ["MM_TEST_HOME"]))
-    path.chmod(0o711)
-    return path / "var"
-
-
-@pytest.fixture
-def up(var):
-    """Start `./mm up` with arguments; whatever is left at the end of the test is killed."""
-    started = []
-
-    def start(*arguments):
-        environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-        environment |= {"MM_VAR": str(var), "PYTHONUNBUFFERED": "1", "MM_ENGINE_SLOTS": "1"}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mmplatform.up", *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=PATIENCE_S)
-        process.stdout.close()
-
-
-def read_until(process, text):
-    """Return what was said up to the line with `text`; fails when the process ends before saying it."""
-    said = ""
-    for line in process.stdout:
-        said += line
-        if text in line:
-            return said
-    pytest.fail(f"{text!r} was never said:\n{said}")
+from tests.mmplatform.desks import PATIENCE_S, read_until
 
 
 def descendants(process):
     return psutil.Process(process.pid).children(recursive=True)
 
 
+@pytest.mark.resilience
 def test_a_desk_opens_keeps_others_out_and_stops_cleanly(up, var):
     desk = up("--no-demo")
     said = read_until(desk, "Ctrl-C stops everything")
@@ -98,6 +51,7 @@ def test_a_desk_opens_keeps_others_out_and_stops_cleanly(up, var):
     assert not Desk(var).is_running
 
 
+@pytest.mark.resilience
 def test_what_dies_is_started_again_and_the_data_are_still_there(up, var):
     desk = up("--no-demo")
     read_until(desk, "Ctrl-C stops everything")
@@ -113,6 +67,7 @@ def test_what_dies_is_started_again_and_the_data_are_still_there(up, var):
     assert answered
 
 
+@pytest.mark.resilience
 def test_a_killed_desk_leaves_no_process_and_the_next_carries_on(up, var):
     killed = up("--no-demo")
     first = read_until(killed, "Ctrl-C stops everything")

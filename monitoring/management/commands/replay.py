@@ -17,12 +17,16 @@ from clients.models import User
 from clients.services import one_time_link
 from engine.accounting.session import SessionReport as Figures
 from engine.accounting.session_text import FINDINGS, render_report
+from engine.core.config import load_config
 from engine.core.errors import EngineError
+from engine.core.plugins import Registry
 from engine.core.states import State
 from monitoring.demo import desk
 from monitoring.demo.rehearsal import rehearsal
 from monitoring.models import Recording, ReplayRun, SessionReport
-from monitoring.services import recording_register, replay_start, replayable
+from monitoring.services import recorded_market, recording_register, replay_start, replayable
+from strategies.blueprint import MarketFacts, RecordingFacts, blueprint
+from strategies.choices import Mode
 from strategies.models import Revision, Strategy
 from strategies.services import deployment_pause
 
@@ -31,9 +35,15 @@ SEAT_PATIENCE_S = 60.0
 REPORT_PATIENCE_S = 15.0
 """A host writes the end of a replay and its report together; the report of one that faulted may never come."""
 
-FINE, DAMAGED, BAD_INPUT, NOT_PLAYED, STOPPED = 0, 1, 2, 3, 130
-DAMAGE = {"sequence_gaps", "missing_prints", "crossed_books", "damaged_lines", "truncated", "time_backwards"} | {
-    "missing_snapshot"
+DAMAGED, BAD_INPUT, NOT_PLAYED, STOPPED = 1, 2, 3, 130
+DAMAGE = {
+    "crossed_books",
+    "damaged_lines",
+    "missing_prints",
+    "missing_snapshot",
+    "sequence_gaps",
+    "time_backwards",
+    "truncated",
 }
 """Findings that mean the recording does not hold what the market did. Others were merely left out."""
 
@@ -62,7 +72,7 @@ class Command(BaseCommand):
             self._follow(run)
         except KeyboardInterrupt:
             self._stop(run)
-            sys.exit(STOPPED)
+            self._fail(f"stopped at {run.progress:.0%}; the deployment is paused.", STOPPED)
         report = self._report(run)
         is_damaged = bool(report.recording_problem) or not DAMAGE.isdisjoint(report.findings)
         market = run.deployment.market
@@ -129,12 +139,36 @@ class Command(BaseCommand):
     def _revision_of(self, file: Path, recording: Recording) -> tuple[Revision, dict[str, Decimal]]:
         """The file as a revision of the recorded market's rehearsal mandate."""
         revision, funding = rehearsal(recording)
+        text = file.read_text()
+        self._check(text, file.name, recording, funding)
         mandate = revision.strategy.mandate
         strategy, _ = Strategy.objects.get_or_create(
             mandate=mandate, name=file.stem[:120], defaults={"client_id": mandate.client_id}
         )
         people = {name: User.objects.get(username=name) for name in desk.STAFF}
-        return desk.approved(strategy, file.read_text(), people), funding
+        return desk.approved(strategy, text, people), funding
+
+    def _check(self, text: str, filename: str, recording: Recording, funding: dict[str, Decimal]) -> None:
+        """Refuse a file that cannot run on this recording before anything is recorded of it."""
+        registry = Registry.installed()
+        load_config(text, filename=filename, registry=registry)
+        market = recorded_market(recording)
+        blueprint(
+            yaml=text,
+            mode=Mode.REPLAY,
+            market=MarketFacts(
+                component=market.venue.component,
+                symbol=market.symbol,
+                base=market.base,
+                quote=market.quote,
+                tick_size=market.tick_size,
+                lot_size=market.lot_size,
+            ),
+            registry=registry,
+            funding=funding,
+            recording=RecordingFacts(path=recording.path),
+            filename=filename,
+        )
 
     def _follow(self, run: ReplayRun) -> None:
         """Show how far it is until it is over."""
