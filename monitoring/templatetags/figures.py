@@ -28,6 +28,15 @@ def figure(value: Decimal | int | float | str | None, places: int | None = None)
 
 
 @register.filter
+def at_least(value: Decimal | None, step: Decimal) -> str:
+    """The exact number with no fewer decimals than a tick or lot has, so that a column of them aligns."""
+    if value is None:
+        return DASH
+    places = max(-Decimal(each).normalize().as_tuple().exponent for each in (value, step))
+    return figure(value, max(0, places))
+
+
+@register.filter
 def signed(value: Decimal | int | float | str | None, places: int = 2) -> str:
     """The number with its sign, since direction is the message; zero has none."""
     if value in (None, ""):

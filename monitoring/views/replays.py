@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils import timezone
+from django.shortcuts import redirect, render
 
+from clients.access import Action, may, require
+from clients.errors import Refusal
 from clients.pages import desk_page, verbs
+from monitoring.forms import ReplayForm
 from monitoring.models import Recording, ReplayRun, SessionReport
 from monitoring.report import rows_of
+from monitoring.services import replay_start
 from monitoring.views.watch import watch_context
 from strategies.access import access_deployment
 from strategies.selectors import covering
@@ -19,14 +22,27 @@ RUNS_SHOWN = 100
 
 @desk_page
 def replays(request: HttpRequest) -> HttpResponse:
+    """Runs and recordings; POST starts a run and goes to its page."""
+    form = ReplayForm(request.POST or None) if may(request.user, Action.REPLAY) else None
+    if request.method == "POST":
+        require(request.user, Action.REPLAY)
+        run = _started(request, form)
+        if run is not None:
+            return redirect("monitoring:replay", run.pk)
     runs = ReplayRun.objects.select_related("recording", "deployment__mandate", "started_by")[:RUNS_SHOWN]
-    context = {
-        "nav": "replays",
-        "runs": runs,
-        "recordings": Recording.objects.all(),
-        "may": verbs(request.user),
-    }
-    return render(request, "monitoring/replays.html", context)
+    context = {"nav": "replays", "runs": runs, "recordings": Recording.objects.all(), "form": form}
+    return render(request, "monitoring/replays.html", context, status=422 if form and form.errors else 200)
+
+
+def _started(request: HttpRequest, form: ReplayForm) -> ReplayRun | None:
+    """The run, or None with the reason in the form."""
+    if not form.is_valid():
+        return None
+    try:
+        return replay_start(actor=request.user, reason="Started from the replays page", **form.cleaned_data)
+    except Refusal as refusal:
+        form.add_error(None, str(refusal))
+        return None
 
 
 @desk_page
@@ -54,7 +70,6 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
         "replay": run,
         "report": found,
         "sections": rows_of(found.figures, run.deployment.market) if found else [],
-        "now": timezone.now(),
     }
     return render(request, "monitoring/replay_report.html", context)
 

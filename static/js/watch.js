@@ -99,7 +99,7 @@ function paintAges() {
   widget("ladder")?.classList.toggle("is-old", isOld);
   if (lease && records.has("lease")) {
     const left = lease.leftMs - (now - lease.at);
-    write(records.get("lease"), left > 0 ? `held, runs out in ${age(left)} unless renewed` : lease.ever ? `ran out ${age(-left)} ago` : "nobody holds it");
+    write(records.get("lease"), left > 0 ? `held, ${age(left)} left` : lease.ever ? `ran out ${age(-left)} ago` : "nobody holds it");
     records.get("lease").classList.toggle("age--old", left <= 0 && lease.ever);
   }
 }
