@@ -38,6 +38,11 @@ def main() -> int:
     call_command("collectstatic", verbosity=0, interactive=False)
     if options.demo:
         call_command("demo", start=options.start)
+    if os.environ.get("MM_MARKET_DATA"):
+        try:
+            call_command("recordings")
+        except CommandError as error:
+            print(error)
     seats = settings.ENGINE_SLOTS + settings.REHEARSAL_SLOTS
     _write(options.result, {"sign_in": _sign_in_link(), "engine_seats": seats})
     return 0
