@@ -132,3 +132,13 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     with os.fdopen(handle, "w") as target:
         json.dump(content, target, indent=1)
     Path(name).replace(path)
+
+
+def join_running_desk() -> None:
+    """Take the environment of the desk that runs here, unless servers are named already."""
+    if os.environ.get("DATABASE_URL"):
+        return
+    desk = Desk(var_directory())
+    address = desk.read_address() if desk.is_running else None
+    if address:
+        os.environ.update(address.environment)

@@ -53,7 +53,7 @@ def _sign_in_link() -> str | None:
     try:
         call_command("signin_link", stdout=link)
     except CommandError:
-        print("Nobody can sign in yet; make the first person with: manage.py createsuperuser")
+        print("Nobody can sign in yet; make the first person with .venv/bin/python manage.py createsuperuser")
         return None
     return link.getvalue().strip()
 
