@@ -36,7 +36,7 @@ def test_a_lock_left_by_a_killed_desk_is_free_and_noticed(desk, tmp_path):
 
 def test_a_directory_that_cannot_be_used_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DeskError, match="cannot be used .* name another in MM_VAR"):
+    with pytest.raises(DeskError, match=r"cannot be used .* name another in MM_VAR"):
         Desk(tmp_path / "file" / "var").open()
 
 
