@@ -1,0 +1,139 @@
+"""One revision, unchanged, in every mode."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from engine.core.config import load_config, parse_tree
+from engine.core.container import Container
+from engine.core.plugins import Registry
+from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
+from strategies.choices import Mode
+from tests.mmplatform.host.conftest import YAML
+
+REGISTRY = Registry.installed()
+MARKET = MarketFacts(
+    component="exchanges.simulated",
+    symbol="AURORA/USDT",
+    base="AURORA",
+    quote="USDT",
+    tick_size=Decimal("0.0001"),
+    lot_size=Decimal("0.1"),
+    maker_fee_bps=Decimal("-0.5"),
+    args={"anchor_price": "0.0312", "profile": "thin", "seed": 4},
+)
+FUNDING = {"AURORA": Decimal("10000"), "USDT": Decimal("5000")}
+RECORDING = RecordingFacts(path="/recordings/aurora.gz", speed="2.5")
+
+
+def laid(mode: Mode, yaml: str = YAML, **more: object) -> dict:
+    settings: dict = {"market": MARKET, "registry": REGISTRY, "funding": FUNDING, "recording": RECORDING} | more
+    text = blueprint(yaml=yaml, mode=mode, **settings)
+    load_config(text, filename="laid.yaml", registry=REGISTRY)  # every mode gives a configuration that can run
+    return parse_tree(text)["components"]
+
+
+def test_on_paper_the_venue_becomes_a_source_and_an_account_takes_its_name() -> None:
+    components = laid(Mode.PAPER)
+    assert components["venue"] == {
+        "id": "exchanges.paper",
+        "args": {
+            "market": "@venue_public",
+            "symbol": "@symbol",
+            "base_balance": Decimal("10000"),
+            "quote_balance": Decimal("5000"),
+        },
+    }
+    assert components["venue_public"] == {
+        "id": "exchanges.simulated",
+        "args": {
+            "symbol": "@symbol",
+            "tick_size": Decimal("0.0001"),
+            "lot_size": Decimal("0.1"),
+            "maker_fee_bps": Decimal("-0.5"),
+            "taker_fee_bps": Decimal(0),
+            "anchor_price": Decimal("0.0312"),
+            "profile": "thin",
+            "seed": 4,
+        },
+    }
+
+
+def test_a_replay_trades_on_paper_over_the_recording() -> None:
+    components = laid(Mode.REPLAY)
+    assert components["venue"]["id"] == "exchanges.paper"
+    public = components["venue_public"]
+    assert public["id"] == "exchanges.replay"
+    assert (public["args"]["path"], public["args"]["speed"]) == ("/recordings/aurora.gz", Decimal("2.5"))
+    assert public["args"]["tick_size"] == Decimal("0.0001")
+    fastest = laid(Mode.REPLAY, recording=RecordingFacts(path="a.gz"))["venue_public"]
+    assert "speed" not in fastest["args"]
+
+
+def test_a_shadow_looks_at_the_venue_itself_and_sends_nothing() -> None:
+    components = laid(Mode.SHADOW, funding={})
+    assert components["venue"]["id"] == "exchanges.simulated"
+    assert components["executor"] == {
+        "id": "marketmaking.executors.dry_run",
+        "args": {"exchange": "@venue", "symbol": "@symbol"},
+    }
+
+
+@pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.PAPER, Mode.REPLAY])
+def test_what_was_approved_stays_as_it_was(mode: Mode) -> None:
+    approved = parse_tree(YAML)["components"]
+    components = laid(mode)
+    for name in set(approved) - {"venue", "executor"}:
+        assert components[name] == approved[name]
+    sinks = {spec["id"] for spec in components.values() if spec["id"].startswith("sinks.")}
+    assert sinks == {"sinks.postgres", "sinks.live"}
+
+
+def test_every_mode_can_be_built() -> None:
+    for mode in (Mode.SHADOW, Mode.PAPER, Mode.REPLAY):
+        text = blueprint(yaml=YAML, mode=mode, market=MARKET, registry=REGISTRY, funding=FUNDING, recording=RECORDING)
+        container = Container(load_config(text, filename="laid.yaml", registry=REGISTRY), REGISTRY)
+        assert container.service is container.components["quoting"]
+
+
+def test_the_record_of_the_market_wins_over_the_text() -> None:
+    yaml = YAML.replace(
+        'args: {symbol: "@symbol"}}\n  mid', 'args: {symbol: "@symbol", tick_size: !decimal "1", seed: 99}}\n  mid'
+    )
+    args = laid(Mode.PAPER, yaml)["venue_public"]["args"]
+    assert (args["tick_size"], args["seed"]) == (Decimal("0.0001"), 4)
+
+
+def test_another_venue_of_the_revision_stays_public() -> None:
+    other = '  other: {id: exchanges.simulated, args: {symbol: "OTHER/USDT", anchor_price: !decimal "5", '
+    other += 'tick_size: !decimal "0.001", lot_size: !decimal "1"}}\n'
+    components = laid(Mode.PAPER, YAML.replace("  mid:", other + "  mid:", 1))
+    assert components["other"]["id"] == "exchanges.simulated"
+    assert "other_public" not in components
+
+
+def test_names_that_are_taken_do_not_collide() -> None:
+    yaml = YAML.replace("  manual:", "  record: {id: sinks.memory}\n  manual:", 1)
+    components = laid(Mode.PAPER, yaml)
+    assert components["record"]["id"] == "sinks.memory"
+    assert components["host_record"]["id"] == "sinks.postgres"
+
+
+@pytest.mark.parametrize(
+    ("yaml", "mode", "more", "words"),
+    [
+        (YAML, Mode.LIVE, {}, "sealed exchange credentials"),
+        (YAML, Mode.PAPER, {"funding": {"USDT": Decimal(1)}}, "needs an opening balance of AURORA"),
+        (YAML, Mode.REPLAY, {"recording": None}, "choose one"),
+        (YAML, Mode.REPLAY, {"recording": RecordingFacts(path="a", speed="fast")}, "or \"max\", was 'fast'"),
+        (YAML.replace("AURORA/USDT", "OTHER/USDT"), Mode.PAPER, {}, "No component of the revision trades AURORA/USDT"),
+        (YAML.replace("exchanges.simulated", "exchanges.paper"), Mode.PAPER, {}, "name the venue itself"),
+        (YAML.replace("  manual:", "  venue_public: {id: sinks.log}\n  manual:", 1), Mode.PAPER, {}, "in the way"),
+        ("service: 5\n", Mode.PAPER, {}, "no map of components"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(yaml: str, mode: Mode, more: dict, words: str) -> None:
+    with pytest.raises(BlueprintError, match=words):
+        laid(mode, yaml, **more)
