@@ -9,30 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
-from engine.core.clock import Clock, SystemClock
-from engine.core.config import load_config
 from engine.core.container import Container
 from engine.core.errors import EngineError
-from engine.core.plugins import Registry
-from engine.core.scheduler import Scheduler
 from engine.core.service import Service, TakesOver
 from engine.core.states import State
 from engine.metrics.events import Event, StateChanged
-from engine.venues.hub import MarketHub
 from mmplatform.host import lease, records
-from mmplatform.host.database import DATABASE_ERRORS, Line
+from mmplatform.host.build import House, container_of
+from mmplatform.host.database import DATABASE_ERRORS
 from mmplatform.host.journal import Journal, Owner
-from mmplatform.host.lease import Claim, Permit, Standing, Timing
+from mmplatform.host.lease import Claim, Permit, Standing
 from mmplatform.host.records import Record
 from mmplatform.host.rehearsal import Rehearsal
-from mmplatform.host.writer import Writer
-from monitoring.publisher import Publisher
-from strategies.blueprint import blueprint
 from strategies.choices import Mode, Wanted
 
 log = structlog.get_logger(__name__)
@@ -40,19 +32,6 @@ log = structlog.get_logger(__name__)
 HALTED = (State.HALTING, State.HALTED)
 SETTLE_S = 3.0
 """How long an orderly hand-over waits for the record; longer, and the next holder treats us as lost."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class House:
-    """What every deployment of a host shares."""
-
-    desk: Line
-    writer: Writer
-    publisher: Publisher
-    scheduler: Scheduler
-    hub: MarketHub
-    registry: Registry
-    timing: Timing
 
 
 class Leaves(Protocol):
@@ -80,6 +59,7 @@ class Hosted:
         self._command = 0
         self._is_up = False
         self._is_leaving = False
+        self._gone = asyncio.Event()
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._rehearsal: Rehearsal | None = None
@@ -134,33 +114,15 @@ class Hosted:
 
     async def _build(self, record: Record) -> bool:
         """Compile, load and begin; False after a failure, which is recorded as FAULTED."""
-        house = self._house
-        clock: Clock = SystemClock()
-        scheduler, hub = house.scheduler, house.hub
         assert self.journal is not None
         if record.mode is Mode.REPLAY:
-            self._rehearsal = Rehearsal(self.journal, house.writer, on_ended=self._recording_ended)
-            clock, scheduler, hub = self._rehearsal.clock, self._rehearsal.scheduler, MarketHub()
+            self._rehearsal = Rehearsal(self.journal, self._house.writer, on_ended=self._recording_ended)
         try:
-            text = blueprint(
-                yaml=record.yaml,
-                mode=record.mode,
-                market=record.market,
-                registry=house.registry,
-                funding=record.funding,
-                recording=record.recording,
-                filename=record.revision,
-            )
-            config = load_config(text, filename=record.revision, registry=house.registry)
-            self.container = Container(
-                config,
-                house.registry,
-                identity=record.identity,
-                clock=clock,
-                scheduler=scheduler,
-                hub=hub,
+            self.container = container_of(
+                record,
+                house=self._house,
+                rehearsal=self._rehearsal,
                 permit=self.permit,
-                restore=record.restore,
                 outlets={"postgres": self.journal.emit, "live": self._publish},
                 manual_halt=lambda: self.kill_reason,
                 on_fault=self._on_fault,
@@ -310,6 +272,7 @@ class Hosted:
     async def hand_over(self, reason: str) -> None:
         """Leave in order: cancel, write, release."""
         if self._is_leaving:
+            await self._gone.wait()
             return
         self._is_leaving = True
         if self._rehearsal is not None and self._record is not None and self.state is not State.FAULTED:
@@ -323,6 +286,9 @@ class Hosted:
 
     async def let_go(self, *, in_order: bool = False) -> None:
         """After silence: write what was recorded, if it is still ours, and leave as one that was lost."""
+        if self._is_leaving:
+            await self._gone.wait()
+            return
         self._is_leaving = True
         await self._take_down()
         await self._release(in_order=in_order)
@@ -341,6 +307,7 @@ class Hosted:
             # Refused if somebody else holds it by now; written if the row still carries our token.
             await self._house.writer.settle(self.journal, within_s=SETTLE_S)
             self._house.writer.close(self.journal)
+        self._gone.set()
 
     async def _release(self, *, in_order: bool) -> None:
         house = self._house
@@ -358,7 +325,11 @@ class Hosted:
             log.error("could not release a deployment; it runs out", deployment=self.id, error=str(error).strip())
         self.permit.end()
         house.publisher.forget(self.id)
+        self._leave()
+
+    def _leave(self) -> None:
         self._leaves(self)
+        self._gone.set()
 
     def _vanish(self) -> None:
         """The row says that we are not the holder."""
@@ -403,6 +374,8 @@ class Hosted:
             self.journal.observe(State.FAULTED, reason)
         if self.permit.valid():
             self._house.publisher.state(self.id, State.FAULTED.value, reason)
+        if self._record is not None and self._record.mode is Mode.REPLAY:
+            self._spawn(self._finish(f"It failed: {reason}"), f"finish replay {self.id}")
 
     def _show(self, reason: str) -> None:
         """PAUSED, for a reason the service itself cannot know."""
@@ -433,18 +406,20 @@ class Hosted:
         house, journal = self._house, self.journal
         report = self._rehearsal.report() if self._rehearsal is not None else None
         try:
+            written = True
             if journal is not None:
-                await house.writer.settle(journal, within_s=30)
+                written = await house.writer.settle(journal, within_s=30)
                 house.writer.close(journal)
-            await house.desk.ask(
-                lambda connection: records.finish_replay(
-                    connection, deployment_id=self.id, token=self.token, problem=problem, report=report
+            if written:
+                await house.desk.ask(
+                    lambda connection: records.finish_replay(
+                        connection, deployment_id=self.id, token=self.token, problem=problem, report=report
+                    )
                 )
-            )
         except DATABASE_ERRORS as error:
             log.error("a replay's report could not be stored", deployment=self.id, error=str(error).strip())
         self.permit.end()
-        self._leaves(self)
+        self._leave()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(coroutine), name=name)

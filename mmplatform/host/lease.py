@@ -228,18 +228,18 @@ class _RenewalRow:
     ended: bool
 
 
-async def read_standing(connection: Connection, deployment_id: int) -> Standing | None:
-    """What people want of one deployment, read when a notification names it."""
+async def read_standings(connection: Connection, ids: list[int]) -> list[Standing]:
+    """What people want of some deployments, read when notifications name them."""
     async with connection.cursor(row_factory=class_row(Standing)) as cursor:
         await cursor.execute(
             f"""
             select d.id, d.token, false as renewed, d.wanted, d.wanted_reason, d.command,
                    coalesce(({COVERING}), '') as kill_reason, d.ended_at is not null as ended
-            from strategies_deployment d where d.id = %(id)s
+            from strategies_deployment d where d.id = any(%s)
             """,
-            {"id": deployment_id},
+            (ids,),
         )
-        return await cursor.fetchone()
+        return await cursor.fetchall()
 
 
 @dataclass(frozen=True)

@@ -227,11 +227,13 @@ async def finish_replay(
         cursor = await connection.execute(
             """
             update strategies_deployment
-            set ended_at = clock_timestamp(), wanted = 'paused', wanted_reason = 'the recording is over',
-                slot_id = null, expires_at = clock_timestamp()
-            where id = %s and token = %s and ended_at is null returning client_id
+            set ended_at = clock_timestamp(), wanted = 'paused', wanted_reason = %(reason)s,
+                observed = case when observed in ('halted', 'faulted') then observed else 'paused' end,
+                observed_reason = case when observed in ('halted', 'faulted') then observed_reason else %(reason)s end,
+                observed_at = clock_timestamp(), slot_id = null, expires_at = clock_timestamp()
+            where id = %(id)s and token = %(token)s and ended_at is null returning client_id
             """,
-            (deployment_id, token),
+            {"id": deployment_id, "token": token, "reason": problem or "the recording is over"},
         )
         row = await cursor.fetchone()
         if row is None:

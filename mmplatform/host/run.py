@@ -23,8 +23,9 @@ from engine.core.plugins import Registry
 from engine.core.scheduler import Scheduler
 from engine.venues.hub import MarketHub
 from mmplatform.host import lease, records
+from mmplatform.host.build import House
 from mmplatform.host.database import DATABASE_ERRORS, Line, connect
-from mmplatform.host.hosted import SILENCE, Hosted, House
+from mmplatform.host.hosted import SILENCE, Hosted
 from mmplatform.host.journal import Owner
 from mmplatform.host.lease import Claim, Permit, Timing, boottime
 from mmplatform.host.stats import Stats
@@ -127,6 +128,9 @@ class Host:
         self.hosted = {}
         self._loads = asyncio.Semaphore(LOADS_AT_ONCE)
         self._bringing_up: set[asyncio.Task[None]] = set()
+        self._others: set[asyncio.Task[None]] = set()
+        self._named: set[int] = set()
+        self._called = asyncio.Event()
         self._writer = Writer(self._database_url, on_fenced=self._on_fenced, on_refused=self._on_refused)
         self._publisher = Publisher(self._broker_url)
         self._scheduler = Scheduler(SystemClock())
@@ -149,6 +153,7 @@ class Host:
                     ("renew", self._renew()),
                     ("watch", self._watch()),
                     ("listen", self._listen()),
+                    ("look", self._look()),
                     ("claim", self._claim()),
                     ("stats", self._tell_stats()),
                     ("stop", self._wait_for_stop()),
@@ -167,9 +172,10 @@ class Host:
             await self._scheduler.stop()
             await self._publisher.stop()
             await self._writer.stop()
-            for task in [*tasks, *self._bringing_up]:
+            leftovers = [*tasks, *self._bringing_up, *self._others]
+            for task in leftovers:
                 task.cancel()
-            await asyncio.gather(*tasks, *self._bringing_up, return_exceptions=True)
+            await asyncio.gather(*leftovers, return_exceptions=True)
         log.info("a host leaves", slot=slot.name, token=slot.token, ending=ending.value)
         return ending
 
@@ -197,6 +203,8 @@ class Host:
         if self._bringing_up:
             await asyncio.wait(self._bringing_up)
         hosted = list(self.hosted.values())
+        if self._others:
+            await asyncio.wait(self._others)  # deployments that are leaving already
         if ending is Ending.LOST:
             await self._all(each.drop("the slot has another holder") for each in hosted)
             return
@@ -301,15 +309,26 @@ class Host:
                     await connection.execute(f"listen {COMMAND_CHANNEL}")
                     async for notification in connection.notifies():
                         if notification.payload.isdigit() and int(notification.payload) in self.hosted:
-                            await self._look_at(int(notification.payload))
+                            self._named.add(int(notification.payload))
+                            self._called.set()
             except DATABASE_ERRORS:
                 await asyncio.sleep(0.5)
 
-    async def _look_at(self, deployment_id: int) -> None:
-        standing = await self._lease.ask(lambda connection: lease.read_standing(connection, deployment_id))
-        hosted = self.hosted.get(deployment_id)
-        if standing is not None and hosted is not None and standing.token == hosted.token:
-            hosted.heed(standing)
+    async def _look(self) -> None:
+        """Read whatever notifications have named, all at once: a firm-wide kill names everything."""
+        while True:
+            await self._called.wait()
+            self._called.clear()
+            ids = sorted(self._named)
+            self._named.clear()
+            try:
+                standings = await self._lease.ask(lambda connection, ids=ids: lease.read_standings(connection, ids))
+            except DATABASE_ERRORS:
+                continue  # the next renewal reads them
+            for standing in standings:
+                hosted = self.hosted.get(standing.id)
+                if hosted is not None and standing.token == hosted.token:
+                    hosted.heed(standing)
 
     # Claims
 
@@ -351,7 +370,7 @@ class Host:
         hosted = Hosted(claim, permit=permit, house=self._house, leaves=self._forget)
         self.hosted[claim.id] = hosted
         log.info("claimed", slot=self.name, deployment=claim.id, token=claim.token, lost_slot=claim.lost_slot)
-        self._spawn(self._bring_up(hosted))
+        self._spawn(self._bring_up(hosted), self._bringing_up)
 
     async def _bring_up(self, hosted: Hosted) -> None:
         try:
@@ -397,7 +416,8 @@ class Host:
             except DATABASE_ERRORS:
                 continue
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], among: set[asyncio.Task[None]] | None = None) -> None:
+        among = self._others if among is None else among
         task = asyncio.get_running_loop().create_task(coroutine)
-        self._bringing_up.add(task)
-        task.add_done_callback(self._bringing_up.discard)
+        among.add(task)
+        task.add_done_callback(among.discard)

@@ -177,9 +177,9 @@ class Writer:
                         await self._urgent.wait()
             self._urgent.clear()
             try:
-                await self._write_all()
+                wrote = await self._write_all()
                 wait_s = 0.0
-                if self._down_since is not None:
+                if wrote and self._down_since is not None:
                     log.info("records are written again", after_s=round(time.monotonic() - self._down_since, 1))
                     self._down_since = None
             except DATABASE_ERRORS as error:
@@ -191,10 +191,11 @@ class Writer:
             async with self._written:
                 self._written.notify_all()
 
-    async def _write_all(self) -> None:
+    async def _write_all(self) -> bool:
+        """Write what there is; False when there was nothing."""
         taken = [(journal, journal.take()) for journal in self._journals if not journal.fenced and not journal.is_clean]
         if not taken:
-            return
+            return False
         self._under_way = tuple(journal for journal, _ in taken)
         unwritten = dict(taken)
         try:
@@ -217,6 +218,7 @@ class Writer:
             for journal, batch in unwritten.items():
                 journal.give_back(batch)
             self._under_way = ()
+        return True
 
     async def _write_alone(self, connection: psycopg.AsyncConnection, journal: Journal, batch: Batch) -> None:
         """One holder's rows in a transaction of their own. What the database refuses even so is logged in full."""

@@ -12,13 +12,51 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+from clients.choices import DeskRole
 from clients.models import Client, Mandate, User
 from exchanges.choices import VenueKind
 from exchanges.models import ExchangeAccount, Market, Venue
 from strategies.models import Deployment, HostSlot, PaperFunding, Revision, Strategy
 
 T = TypeVar("T")
-YAML = 'service: "@venue"\ncomponents:\n  venue: {id: exchanges.simulated}\n'
+YAML = """\
+service: "@quoting"
+vars:
+  symbol: "AURORA/USDT"
+components:
+  venue: {id: exchanges.simulated, args: {symbol: "@symbol"}}
+  mid: {id: prices.mid, args: {market: "@venue", symbol: "@symbol", max_age_s: !decimal "5"}}
+  spread:
+    id: marketmaking.inventory_spread
+    args:
+      base_spread_bps: !decimal "20"
+      order_size_quote: !decimal "50"
+      num_levels: 2
+      level_spacing_bps: !decimal "5"
+      max_position_quote: !decimal "1000"
+      inventory_skew_factor: !decimal "0.5"
+  guard:
+    id: risk.guard
+    args:
+      max_position_quote: !decimal "1000"
+      max_loss_quote: !decimal "500"
+      max_order_size_quote: !decimal "100"
+      max_open_notional_quote: !decimal "1000"
+      price_band_bps: !decimal "500"
+  manual: {id: killswitches.manual}
+  executor: {id: marketmaking.executors.live, args: {exchange: "@venue", symbol: "@symbol"}}
+  quoting:
+    id: marketmaking
+    args:
+      exchange: "@venue"
+      symbol: "@symbol"
+      price: "@mid"
+      strategy: "@spread"
+      guard: "@guard"
+      killswitch: "@manual"
+      executor: "@executor"
+      interval_ms: 100
+"""
 
 
 def database_url() -> str:
@@ -42,7 +80,10 @@ class Desk:
         self._thread.shutdown()
 
     def _furnish(self) -> None:
-        self.author = User.objects.create(username="author")
+        with connection.cursor() as cursor:
+            cursor.execute("truncate monitoring_sample_hot")  # no model, so no test's end empties it
+        self.author = User.objects.create(username="author", desk_role=DeskRole.ADMIN)
+        self.approver = User.objects.create(username="approver", desk_role=DeskRole.ADMIN)
         self.client = Client.objects.create(slug="aurora", name="Aurora")
         self.mandate = Mandate.objects.create(
             client=self.client, slug="aurora-usdt", name="AURORA/USDT", base="AURORA", quote="USDT"
@@ -57,6 +98,7 @@ class Desk:
             quote="USDT",
             tick_size=Decimal("0.0001"),
             lot_size=Decimal("0.1"),
+            component_args={"anchor_price": "0.5", "profile": "mid", "seed": 3},
         )
         self.account = ExchangeAccount.objects.create(client=self.client, venue=self.venue, name="paper")
         strategy = Strategy.objects.create(client=self.client, mandate=self.mandate, name="two-sided")
@@ -81,7 +123,7 @@ class Desk:
             mode=mode,
             **fields,
         )
-        for asset, amount in (("AURORA", "1000"), ("USDT", "500")):
+        for asset, amount in (("AURORA", "10000"), ("USDT", "5000")):
             PaperFunding.objects.create(client=self.client, deployment=deployment, asset=asset, amount=Decimal(amount))
         return deployment
 

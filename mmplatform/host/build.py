@@ -1,0 +1,80 @@
+"""From the record of a deployment to its component tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from engine.core.clock import Clock, SystemClock
+from engine.core.component import Permit
+from engine.core.config import load_config
+from engine.core.container import Container
+from engine.core.plugins import Registry
+from engine.core.scheduler import Scheduler
+from engine.venues.hub import MarketHub
+from mmplatform.host.database import Line
+from mmplatform.host.lease import Timing
+from mmplatform.host.records import Record
+from mmplatform.host.rehearsal import Rehearsal
+from mmplatform.host.writer import Writer
+from monitoring.publisher import Publisher
+from strategies.blueprint import blueprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """What every deployment of a host shares."""
+
+    desk: Line
+    writer: Writer
+    publisher: Publisher
+    scheduler: Scheduler
+    hub: MarketHub
+    registry: Registry
+    timing: Timing
+
+
+def container_of(
+    record: Record,
+    *,
+    house: House,
+    rehearsal: Rehearsal | None,
+    permit: Permit,
+    outlets: Mapping[str, Callable[[msgspec.Struct], None]],
+    manual_halt: Callable[[], str],
+    on_fault: Callable[[str], None],
+    on_event: Callable[[msgspec.Struct], None],
+) -> Container:
+    """The service of a deployment, built and not yet loaded. A replay gets time and a market of its own.
+
+    Raises ConfigError when the revision cannot be read, BlueprintError when it does not fit market or mode.
+    """
+    clock: Clock = SystemClock()
+    scheduler, hub = house.scheduler, house.hub
+    if rehearsal is not None:
+        clock, scheduler, hub = rehearsal.clock, rehearsal.scheduler, MarketHub()
+    text = blueprint(
+        yaml=record.yaml,
+        mode=record.mode,
+        market=record.market,
+        registry=house.registry,
+        funding=record.funding,
+        recording=record.recording,
+        filename=record.revision,
+    )
+    return Container(
+        load_config(text, filename=record.revision, registry=house.registry),
+        house.registry,
+        identity=record.identity,
+        clock=clock,
+        scheduler=scheduler,
+        hub=hub,
+        permit=permit,
+        restore=record.restore,
+        outlets=outlets,
+        manual_halt=manual_halt,
+        on_fault=on_fault,
+        on_event=on_event,
+    )

@@ -1,0 +1,299 @@
+"""The writer: rows under a token, once, whatever happens between us and the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+
+from engine.core.states import State, Trigger
+from engine.market.types import Fill, OrderStatus, Side
+from engine.metrics.events import (
+    FillRecorded,
+    HaltCompleted,
+    Notice,
+    OrderChanged,
+    RiskTriggered,
+    Sample,
+    StateChanged,
+)
+from mmplatform.host import records
+from mmplatform.host.journal import SAMPLES_KEPT, Journal, Owner
+from mmplatform.host.writer import Writer
+from tests.mmplatform.host.conftest import database_url
+
+NOW_NS = 1_790_000_000_000_000_000
+SECOND_NS = 1_000_000_000
+
+
+def fill(number: int, *, side: Side = Side.BUY, fill_id: str = "") -> FillRecorded:
+    return FillRecorded(
+        fill=Fill(
+            ts_ns=NOW_NS + number * SECOND_NS,
+            fill_id=fill_id or f"f{number}",
+            client_order_id="mm-1-1-1",
+            venue_order_id="v1",
+            symbol="AURORA/USDT",
+            side=side,
+            price=Decimal("0.0312"),
+            size_base=Decimal("10.5"),
+            fee=Decimal("0.000327600"),
+            fee_asset="USDT",
+        ),
+        mid=Decimal("0.03125"),
+        realised_quote=Decimal(0),
+        fee_quote=Decimal("0.000327600"),
+        position_base=Decimal("10.5") * number,
+        average_cost=Decimal("0.0312"),
+        realised_total_quote=Decimal(0),
+        fees_total_quote=Decimal("0.000327600") * number,
+        volume_total_quote=Decimal("0.3276") * number,
+        fills_total=number,
+    )
+
+
+def order(status: OrderStatus, *, key: str = "mm-1-1-1", at_s: int = 0, filled: str = "0") -> OrderChanged:
+    return OrderChanged(
+        ts_ns=NOW_NS + at_s * SECOND_NS,
+        client_order_id=key,
+        venue_order_id="v1",
+        symbol="AURORA/USDT",
+        side=Side.BUY,
+        level=0,
+        price=Decimal("0.0312"),
+        size_base=Decimal("21"),
+        filled_base=Decimal(filled),
+        old=None,
+        new=status,
+        reason="",
+    )
+
+
+def sample(at_s: int) -> Sample:
+    return Sample(
+        ts_ns=NOW_NS + at_s * SECOND_NS,
+        state=State.ACTIVE,
+        mid=Decimal("0.03125"),
+        base_total=Decimal("10010.5"),
+        quote_total=Decimal("4999.6720724"),
+    )
+
+
+def halting(reason: str) -> StateChanged:
+    return StateChanged(ts_ns=NOW_NS, old=State.ACTIVE, new=State.HALTING, trigger=Trigger.HALT, reason=reason)
+
+
+class Told:
+    """What the writer told its host."""
+
+    def __init__(self) -> None:
+        self.fenced: list[Owner] = []
+        self.refused: list[str] = []
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+async def writer(transactional_db: None, told: Told) -> AsyncIterator[Writer]:
+    writer = Writer(
+        database_url(),
+        on_fenced=told.fenced.append,
+        on_refused=lambda owner, reason: told.refused.append(reason),
+        interval_s=0.05,
+    )
+    writer.start()
+    yield writer
+    await writer.stop()
+
+
+@pytest.fixture
+def journal(desk, writer) -> Journal:
+    deployment = desk.deployment(token=7)
+    return writer.open(
+        Owner(deployment_id=deployment.id, client_id=desk.client.id, token=7, base="AURORA", quote="USDT")
+    )
+
+
+async def rows(connect, query: str) -> list[tuple]:
+    connection = await connect()
+    return await (await connection.execute(query)).fetchall()
+
+
+async def test_everything_a_second_brought_is_written_together_and_exactly(writer, journal, connect) -> None:
+    journal.emit(order(OrderStatus.OPEN))
+    journal.emit(fill(1))
+    journal.emit(order(OrderStatus.PARTIALLY_FILLED, at_s=1, filled="10.5"))
+    journal.emit(sample(1))
+    journal.emit(Notice(ts_ns=NOW_NS, level="warning", text="Thin."))
+    assert await writer.settle(within_s=5)
+    (written,) = await rows(connect, "select status, filled_base, token, updated_at - created_at from monitoring_order")
+    assert written[:3] == ("partially_filled", Decimal("10.5"), 7)
+    assert written[3].total_seconds() == 1
+    assert await rows(connect, "select fee::text, fills_total from monitoring_fill") == [("0.000327600", 1)]
+    assert await rows(connect, "select level, kind, text from monitoring_deploymentevent") == [
+        ("warning", "notice", "Thin.")
+    ]
+    assert await rows(connect, "select asset, total, locked from monitoring_balance order by 1") == [
+        ("AURORA", Decimal("10010.5"), Decimal(0)),
+        ("USDT", Decimal("4999.6720724"), Decimal("10.5") * Decimal("0.0312")),
+    ]
+    assert await rows(connect, "select mid, state from monitoring_sample_hot") == [(0.03125, "active")]
+
+
+async def test_the_same_rows_written_twice_change_nothing(writer, journal, connect) -> None:
+    for _ in range(2):  # as after a commit whose answer got lost
+        journal._last_sample_ts = None
+        journal.emit(order(OrderStatus.OPEN))
+        journal.emit(fill(1))
+        journal.emit(sample(1))
+        journal.emit(halting("limit"))
+        assert await writer.settle(within_s=5)
+    for table in ("order", "fill", "deploymentevent", "sample_hot"):
+        assert await rows(connect, f"select count(*) from monitoring_{table}") == [(1,)]
+    assert await rows(connect, "select count(*) from strategies_killswitch") == [(1,)]
+
+
+async def test_rows_of_a_replaced_holder_are_refused(desk, writer, journal, told, connect) -> None:
+    connection = await connect()
+    await connection.execute("update strategies_deployment set token = 8, observed_reason = 'mine now'")
+    journal.emit(order(OrderStatus.OPEN))
+    journal.emit(fill(1))
+    journal.emit(sample(1))
+    journal.emit(halting("the zombie says so"))
+    assert await writer.settle(within_s=5)
+    assert [owner.token for owner in told.fenced] == [7]
+    for table in ("order", "fill", "deploymentevent", "sample_hot"):
+        assert await rows(connect, f"select count(*) from monitoring_{table}") == [(0,)]
+    assert await rows(connect, "select observed_reason from strategies_deployment") == [("mine now",)]
+    assert await rows(connect, "select count(*) from strategies_killswitch") == [(0,)]
+
+
+async def test_a_take_over_waits_for_a_write_in_flight(desk, journal, connect) -> None:
+    holder, successor = await connect(), await connect()
+    async with holder.transaction():
+        await holder.execute("select from strategies_deployment for key share")  # as the writer does
+        taken = asyncio.ensure_future(successor.execute("select from strategies_deployment for update"))
+        done, _ = await asyncio.wait({taken}, timeout=0.2)
+        assert not done
+        renewed = await connect()
+        await asyncio.wait_for(renewed.execute("update strategies_deployment set expires_at = now()"), 1)
+    await asyncio.wait_for(taken, 2)
+
+
+async def test_one_holder_refused_does_not_hold_up_the_others(desk, writer, journal, told, connect) -> None:
+    other = desk.deployment(token=9)
+    healthy = writer.open(Owner(deployment_id=other.id, client_id=desk.client.id, token=9, base="AURORA", quote="USDT"))
+    journal.emit(fill(1))
+    assert await writer.settle(within_s=5)
+    journal.emit(fill(1, fill_id="another fill with the same number"))
+    healthy.emit(fill(1))
+    assert await writer.settle(within_s=5)
+    assert len(told.refused) == 1
+    assert "fills_are_numbered" in told.refused[0]
+    assert await rows(connect, f"select fill_id from monitoring_fill where deployment_id = {other.id}") == [("f1",)]
+
+
+async def test_a_broken_connection_delays_and_loses_nothing(writer, journal, connect) -> None:
+    journal.emit(fill(1))
+    assert await writer.settle(within_s=5)
+    connection = await connect()
+    await connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'mm-host writer'"
+    )
+    journal.emit(fill(2))
+    journal.emit(order(OrderStatus.OPEN))
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select fills_total from monitoring_fill order by 1") == [(1,), (2,)]
+    assert writer.stalled_s == 0
+
+
+async def test_what_cannot_be_written_is_kept_and_its_age_known(desk, told) -> None:
+    nowhere = Writer("postgresql://postgres@127.0.0.1:1/postgres", interval_s=0.01)
+    journal = nowhere.open(Owner(deployment_id=1, client_id=1, token=1, base="A", quote="B"))
+    nowhere.start()
+    try:
+        journal.emit(fill(1))
+        journal.emit(order(OrderStatus.OPEN))
+        for second in range(SAMPLES_KEPT + 50):
+            journal.emit(sample(second))
+        assert not await nowhere.settle(within_s=0.3)
+        journal.emit(fill(2))
+        journal.emit(order(OrderStatus.CANCELLED, at_s=1))
+        assert not await nowhere.settle(within_s=0.3)
+        assert nowhere.stalled_s > 0.5
+        batch = journal.take()
+        assert [row[-1] for row in batch.fills] == [1, 2]
+        assert [row[11] for row in batch.orders.values()] == ["cancelled"]
+        assert len(batch.samples) == SAMPLES_KEPT  # the oldest were given up
+    finally:
+        await nowhere.stop()
+
+
+async def test_a_trip_is_latched_with_the_state_and_audited_in_the_engines_name(writer, journal, connect) -> None:
+    journal.emit(RiskTriggered(ts_ns=NOW_NS, switch="loss", reason="loss of 501 is over 500", value=Decimal(501)))
+    journal.emit(halting("loss of 501 is over 500"))
+    journal.emit(
+        HaltCompleted(requested_ns=NOW_NS, completed_ns=NOW_NS + 1_500_000, orders_cancelled=4, proven_clean=True)
+    )
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select scope, reason, engaged_by_id from strategies_killswitch") == [
+        ("deployment", "loss of 501 is over 500", None)
+    ]
+    assert await rows(connect, "select actor_name, verb, reason from clients_auditentry") == [
+        ("engine", "kill_switch.engaged", "loss of 501 is over 500")
+    ]
+    assert await rows(connect, "select observed, halt_ms, halt_proven from strategies_deployment") == [
+        ("halting", 1.5, True)
+    ]
+    events = await rows(
+        connect, "select kind, level, text, detail->>'value' from monitoring_deploymentevent order by id"
+    )
+    assert events[0] == ("risk", "error", "loss of 501 is over 500", "501")
+    assert events[2][2] == "4 orders cancelled in 1.5 ms; the venue confirms that nothing rests."
+
+
+async def test_a_commanded_halt_is_not_latched_twice(desk, writer, journal, connect) -> None:
+    connection = await connect()
+    await connection.execute(
+        "insert into strategies_killswitch (scope, reason, engaged_at, reset_reason)"
+        " values ('firm', 'drill', now(), '')"
+    )
+    journal.emit(halting("drill"))
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select scope from strategies_killswitch") == [("firm",)]
+
+
+async def test_the_next_holder_finds_position_balances_and_orders(desk, writer, journal, connect) -> None:
+    journal.emit(order(OrderStatus.OPEN, key="mm-1-7-1"))
+    journal.emit(order(OrderStatus.CANCELLED, key="mm-1-7-2"))
+    for number in (1, 2):
+        journal.emit(fill(number))
+    assert await writer.settle(within_s=5)
+    connection = await connect()
+    record = await records.read(connection, journal.owner.deployment_id, 7)
+    restore = record.restore
+    assert (restore.fills_total, restore.position_base) == (2, Decimal("21.0"))
+    assert restore.last_fill_ns == NOW_NS + 2 * SECOND_NS
+    assert restore.fill_ids == {"f2"}
+    assert restore.balances == {
+        "AURORA": Decimal("10000") + 21,
+        "USDT": Decimal("5000") - 2 * Decimal("10.5") * Decimal("0.0312") - 2 * Decimal("0.000327600"),
+    }
+    assert [(o.client_order_id, o.status, o.price) for o in restore.orders] == [
+        ("mm-1-7-1", OrderStatus.OPEN, Decimal("0.0312"))
+    ]
+    assert await records.read(connection, journal.owner.deployment_id, 6) is None
+
+
+async def test_no_write_is_lost_when_the_writer_is_asked_to_settle_while_writing(writer, journal, connect) -> None:
+    for number in range(1, 201):
+        journal.emit(fill(number))
+        if number % 20 == 0:
+            await asyncio.sleep(0)
+            await writer.settle(journal, within_s=5)
+    assert await rows(connect, "select count(*), max(fills_total) from monitoring_fill") == [(200, 200)]
