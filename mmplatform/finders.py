@@ -1,4 +1,7 @@
-"""Static files that come inside installed packages: Plotly's bundle, which no build step has to fetch."""
+"""Static files that come inside installed packages, so that no build step fetches them and none is kept here.
+
+Plotly's bundle is in plotly, the typeface Inter (SIL Open Font License) in django-unfold, of which nothing else is used.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,14 @@ from typing import Any
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
 
-VENDORED = {"vendor/plotly.min.js": ("plotly", "package_data/plotly.min.js")}
+INTER = "static/unfold/fonts/inter"
+VENDORED = {
+    "vendor/plotly.min.js": ("plotly", "package_data/plotly.min.js"),
+    **{
+        f"vendor/inter/{name}": ("unfold", f"{INTER}/{name}")
+        for name in ("Inter-Regular.woff2", "Inter-Medium.woff2", "Inter-SemiBold.woff2", "Inter-Bold.woff2", "LICENSE")
+    },
+}
 """Address under /static/: (package, file in it)."""
 
 
