@@ -1,6 +1,6 @@
 """Static files that come inside installed packages, so that no build step fetches them and none is kept here.
 
-Plotly's bundle is in plotly, the typeface Inter (SIL Open Font License) in django-unfold, of which nothing else is used.
+Plotly's bundle is in plotly; the typeface Inter (SIL Open Font License) is in django-unfold, of which no more is used.
 """
 
 from __future__ import annotations
