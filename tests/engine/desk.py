@@ -75,13 +75,14 @@ class Desk:
         restore: Restore | None = None,
         permit: Permit | None = None,
         manual_halt: Callable[[], str] = lambda: "",
+        venue: type[FakeVenue] = FakeVenue,
         **settings: str,
     ) -> None:
         self.clock = ManualClock()
         config = load_config(
             YAML.format(**(DEFAULTS | settings)),
             filename="desk.yaml",
-            registry=(registry := Registry.installed().with_components({"fake.venue": FakeVenue})),
+            registry=(registry := Registry.installed().with_components({"fake.venue": venue})),
         )
         self.container = Container(
             config,
