@@ -58,7 +58,8 @@ class Limits(Component):
             return quotes
         reference = state.reference or ZERO
         held = {order.slot: order for order in state.orders if order.slot is not None}
-        exposure = _Exposure(self, state, (o for o in state.orders if o.slot not in _slots(quotes.quotes)))
+        slots = {(quote.side, quote.level) for quote in quotes.quotes}
+        exposure = _Exposure(self, state, (order for order in state.orders if order.slot not in slots))
         allowed: list[Quote] = []
         notes = list(quotes.notes)
         taken: set[tuple[Side, Decimal]] = set()
@@ -200,10 +201,6 @@ class _Exposure:
             return size, notional
         resting = order.exposure_base
         return max(size, resting), max(notional, resting * order.price)
-
-
-def _slots(quotes: Sequence[Quote]) -> set[tuple[Side, int]]:
-    return {(quote.side, quote.level) for quote in quotes}
 
 
 def _meets_own(quote: Quote, orders: Iterable[TrackedOrder]) -> str:
