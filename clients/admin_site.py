@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.db import models
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils.http import urlencode
 
@@ -31,8 +31,15 @@ class DeskAdminSite(admin.AdminSite):
         return may(request.user, Action.VIEW)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.user.is_authenticated and not self.has_permission(request):
+            # Signing in again would lead straight back here.
+            raise Http404("There is no such page.")
         query = urlencode({REDIRECT_FIELD_NAME: request.GET.get(REDIRECT_FIELD_NAME, request.get_full_path())})
         return redirect(f"{resolve_url('clients:signin')}?{query}")
+
+
+SEALED = frozenset({"password", "secret_hash"})
+"""Columns nobody may search: a filter that answers yes or no spells a hash out, letter by letter."""
 
 
 class RecordAdmin(admin.ModelAdmin):
@@ -57,6 +64,9 @@ class RecordAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return SEALED.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
         always = tuple(super().get_readonly_fields(request, obj))

@@ -47,11 +47,19 @@ def test_a_record_of_every_kind_opens(world: World) -> None:
             assert b'name="_save"' not in page.content
 
 
-def test_clients_and_visitors_are_sent_to_sign_in(world: World) -> None:
-    for browser in (Browser(), browser_of(world.alice)):
-        page = browser.get("/admin/clients/mandate/")
-        assert page.status_code == 302
-    assert Browser().get("/admin/login/?next=/admin/").url.startswith(reverse("clients:signin"))
+def test_visitors_are_sent_to_sign_in_and_for_a_client_there_is_no_admin(world: World) -> None:
+    for path in ("/admin/", "/admin/clients/mandate/", "/admin/login/?next=/admin/"):
+        assert Browser().get(path, follow=True).redirect_chain[-1][0].startswith(reverse("clients:signin"))
+        assert browser_of(world.alice).get(path, follow=True).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["clients/user/?password__startswith=pbkdf2", "clients/onetimelink/?secret_hash__startswith=a"]
+)
+def test_a_hash_cannot_be_spelled_out_by_filtering(world: World, query: str) -> None:
+    world.adam.set_password("correct horse battery staple")
+    world.adam.save(update_fields=["password"])
+    assert browser_of(world.vera).get(f"/admin/{query}").status_code == 400
 
 
 @pytest.mark.parametrize(
