@@ -17,7 +17,18 @@ class ReasonForm(forms.Form):
         return next(str(problem) for problems in self.errors.values() for problem in problems)
 
 
-class FirmKillForm(ReasonForm):
+class KillForm(forms.Form):
+    """A kill waits for no words: what is missing stays empty, what is too long is cut."""
+
+    reason = forms.CharField(required=False)
+
+    def clean_reason(self) -> str:
+        return self.cleaned_data["reason"][:300]
+
+    sentence = ReasonForm.sentence
+
+
+class FirmKillForm(KillForm):
     confirm = forms.CharField(error_messages={"required": f"Type {CONFIRMATION} to confirm a firm-wide kill."})
 
     def clean_confirm(self) -> str:

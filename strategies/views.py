@@ -18,9 +18,9 @@ from clients.errors import Refusal
 from clients.pages import desk_page, verbs
 from strategies.access import access_deployment, visible_deployments
 from strategies.choices import KillScope, Mode
-from strategies.forms import FirmKillForm, ReasonForm
+from strategies.forms import FirmKillForm, KillForm, ReasonForm
 from strategies.models import Deployment, KillSwitch
-from strategies.selectors import covered_by, engaged
+from strategies.selectors import covered_by, covers, engaged
 from strategies.services import (
     deployment_halt,
     deployment_pause,
@@ -42,6 +42,7 @@ class Control:
     act: Callable[..., object]
     reason: str = ""
     reasons: tuple[str, ...] = ()
+    form: type[ReasonForm | KillForm] = ReasonForm
 
 
 CONTROLS = {
@@ -72,6 +73,7 @@ CONTROLS = {
             deployment_halt,
             reason="Killed from its page",
             reasons=("Quotes look wrong", "Venue misbehaves", "Inventory runs away", "Drill"),
+            form=KillForm,
         ),
         Control(
             "reset",
@@ -114,7 +116,7 @@ def control(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     if request.method != "POST":
         require(request.user, Action(verb))
         return _control_page(request, found, chosen, back)
-    form = ReasonForm(request.POST)
+    form = chosen.form(request.POST)
     if not form.is_valid():
         return _refused(
             request, form.sentence(), f"#{verb}", lambda text: _control_page(request, found, chosen, back, text)
@@ -139,7 +141,8 @@ def _control_page(
 @desk_page
 def switches(request: HttpRequest) -> HttpResponse:
     """Every kill switch: what is engaged, what it stops, and the history."""
-    now = [(switch, covered_by(switch).count()) for switch in engaged()]
+    running = list(Deployment.objects.filter(ended_at=None))
+    now = [(switch, sum(covers(switch, each) for each in running)) for switch in engaged()]
     past = KillSwitch.objects.exclude(reset_at=None).select_related("engaged_by", "reset_by", "deployment", "mandate")
     context = {
         "nav": "deployments",
