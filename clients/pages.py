@@ -30,3 +30,8 @@ def desk_page(view: View) -> View:
 def verbs(user: object) -> set[str]:
     """Every action the person's role allows, by name, for templates: a control nobody may use is not drawn."""
     return {action.value for action in Action if may(user, action)}  # type: ignore[arg-type]
+
+
+def whole_number(typed: str) -> int | None:
+    """A number from an address, or None. `isdigit` would let ² pass, and `int` refuses what is thousands of digits."""
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) <= 18 else None

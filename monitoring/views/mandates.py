@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 
 from clients.access import access_mandate, visible_mandates
 from clients.models import Mandate
-from clients.pages import desk_page, verbs
+from clients.pages import desk_page, verbs, whole_number
 from monitoring.stateband import kpi_days
 from monitoring.targets import in_force
 from monitoring.tiles import watched
@@ -78,11 +78,11 @@ def deployments_of(request: HttpRequest, mandate: Mandate) -> list[Deployment]:
 
 def _chosen(request: HttpRequest, deployments: list[Deployment]) -> Deployment | None:
     """The deployment the page shows live: the one named in the address, else the one at work."""
-    wanted = request.GET.get("deployment", "")
-    if wanted.isdigit():
-        return next((each for each in deployments if each.pk == int(wanted)), None) or get_object_or_404(
-            Deployment.objects.none()
-        )
+    if wanted := request.GET.get("deployment", ""):
+        named = next((each for each in deployments if each.pk == whole_number(wanted)), None)
+        if named is None:
+            raise Http404("There is no such deployment.")
+        return named
     at_work = [each for each in deployments if each.ended_at is None]
     at_work.sort(key=lambda each: (each.wanted != "active", each.mode == Mode.SHADOW, each.pk))
     return at_work[0] if at_work else None

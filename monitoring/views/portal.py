@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import TypeVar
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -19,6 +20,8 @@ from monitoring.views.desk import SPARK_S, uptime_figures
 from monitoring.views.mandates import kpi_context
 from monitoring.views.watch import watch_context
 from strategies.models import Deployment
+
+Figures = TypeVar("Figures")
 
 
 @login_required
@@ -56,27 +59,27 @@ def portal_kpis(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def portal_uptime(request: HttpRequest) -> HttpResponse:
     """Uptime and budget of every tile."""
-    figures: list[dict[str, object]] = []
-    for ids in _running(request):
-        figures += uptime_figures(ids)
-    return JsonResponse({"deployments": figures})
+    figures = _of_each_client(request, uptime_figures)
+    return JsonResponse({"deployments": [figure for each in figures for figure in each]})
 
 
 @login_required
 def portal_spreads(request: HttpRequest) -> HttpResponse:
     """The last two minutes of spreads of every tile."""
     spreads: dict[int, list[float | None]] = {}
-    for ids in _running(request):
-        spreads |= recent_spreads(ids, seconds=SPARK_S)
+    for each in _of_each_client(request, lambda ids: recent_spreads(ids, seconds=SPARK_S)):
+        spreads |= each
     return JsonResponse({"spreads": spreads})
 
 
-def _running(request: HttpRequest) -> Iterator[list[int]]:
-    """The deployments of each client of the person in turn; the database is bound to that client meanwhile."""
+def _of_each_client(request: HttpRequest, read: Callable[[list[int]], Figures]) -> list[Figures]:
+    """What `read` says of the running deployments of each client of the person, the database bound to that client."""
+    found = []
     for client in visible_clients(request.user):
         with tenant(client.pk):
             running = Deployment.objects.filter(client_id=client.pk, ended_at=None, mode__in=FULFILLING)
-            yield list(running.values_list("pk", flat=True))
+            found.append(read(list(running.values_list("pk", flat=True))))
+    return found
 
 
 def _deployment(mandate: Mandate) -> Deployment | None:

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
+from clients.pages import whole_number
 from monitoring.history import extent
 from monitoring.samples import series as read_series
 from monitoring.scope import access_watchable, reading_as, shows_pnl
@@ -56,7 +57,7 @@ def _span(deployment: Deployment, minutes: str) -> tuple[datetime.datetime, date
         end = last + datetime.timedelta(seconds=1)
         if minutes == "all":
             return first, end
-    chosen = min(int(minutes), LONGEST_MINUTES) if minutes.isdigit() and int(minutes) > 0 else 15
+    chosen = min(whole_number(minutes) or 15, LONGEST_MINUTES)
     start = end - datetime.timedelta(minutes=chosen)
     # On a grid of whole seconds, so that live frames carry on where the history ends.
     return start.replace(microsecond=0), end.replace(microsecond=0)

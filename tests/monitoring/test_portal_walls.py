@@ -1,0 +1,167 @@
+"""The second wall around every page of a client: the database answers for one client only (A5).
+
+The first wall, `clients.access`, finds whose page it is; whatever the page then shows is read inside `tenant()`. Proven
+by taking the database's leave away: a page that still shows its figures has read them with the platform's own rights.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.utils import timezone
+
+from monitoring.models import Fill
+from monitoring.urls import urlpatterns
+from monitoring.views import portal
+from tests.monitoring.samples import record
+from tests.world import World
+
+WALLS = [
+    ("/portal/", "clients_mandate", "/portal/acorn-usdt/"),
+    ("/portal/", "clients_obligation", 'data-max-spread="60'),
+    ("/portal/", "strategies_deployment", "data-dep="),
+    ("/portal/", "exchanges_market", "data-dep="),
+    ("/portal/", "exchanges_venue", "data-dep="),
+    ("/portal/acorn-usdt/", "strategies_deployment", "/ws/deployments/"),
+    ("/portal/acorn-usdt/", "clients_obligation", 'data-max-spread="60'),
+    ("/portal/acorn-usdt/", "monitoring_sample_hot", "met 60 s"),
+    ("/portal/acorn-usdt/kpis/", "strategies_deployment", "version 1"),
+    ("/portal/acorn-usdt/kpis/", "clients_obligation", "version 1"),
+    ("/portal/acorn-usdt/kpis/", "monitoring_sample_hot", "met 60 s"),
+    ("/portal/uptime.json", "strategies_deployment", '"share"'),
+    ("/portal/uptime.json", "clients_obligation", '"share"'),
+    ("/portal/spreads.json", "strategies_deployment", "40.0"),
+    ("/portal/spreads.json", "monitoring_sample_hot", "40.0"),
+    ("/deployments/{pk}/series.json", "monitoring_sample_hot", "40.0"),
+    ("/deployments/{pk}/fills/", "monitoring_fill", "1.9960"),
+]
+
+DOOR = {
+    "clients_client",
+    "clients_mandate",
+    "clients_membership",
+    "exchanges_exchangeaccount",
+    "exchanges_market",
+    "exchanges_venue",
+    "strategies_deployment",
+}
+"""What `access_mandate` and `access_deployment` read before it is known as whom to read."""
+
+DESKS_OWN = {
+    "desk",
+    "desk_events",
+    "desk_kpis",
+    "desk_spreads",
+    "mandates",
+    "mandate",
+    "mandate_kpis",
+    "deployment",
+    "deployment_orders",
+    "deployment_events",
+    "replays",
+    "replay",
+    "replay_report",
+}
+
+
+@pytest.fixture
+def alice(world: World) -> Browser:
+    deployment = world.acorn.deployment
+    deployment.created_at = timezone.now() - datetime.timedelta(days=2)
+    deployment.save(update_fields=["created_at"])
+    record(deployment, timezone.now().replace(microsecond=0) - datetime.timedelta(seconds=66), 60)
+    one = Decimal(1)
+    Fill.objects.create(
+        client=world.acorn.client,
+        deployment=deployment,
+        fill_id="f1",
+        client_order_id="mm-1-1-1",
+        at=timezone.now(),
+        symbol=world.acorn.market.symbol,
+        side="buy",
+        price=Decimal("1.9960"),
+        size_base=one,
+        fee=one,
+        fee_asset="USDT",
+        is_maker=True,
+        fee_quote=one,
+        realised_quote=one,
+        position_base=one,
+        average_cost=one,
+        realised_total_quote=one,
+        fees_total_quote=one,
+        volume_total_quote=one,
+        fills_total=1,
+    )
+    browser = Browser()
+    browser.force_login(world.alice)
+    return browser
+
+
+@pytest.mark.parametrize(("path", "table", "figure"), WALLS)
+def test_a_page_shows_nothing_the_database_does_not_give_its_client(
+    world: World, alice: Browser, path: str, table: str, figure: str
+) -> None:
+    path = path.format(pk=world.acorn.deployment.pk)
+    assert figure in alice.get(path).content.decode()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"DROP POLICY tenant ON {table}")
+    assert figure not in alice.get(path).content.decode()
+
+
+@pytest.mark.parametrize("path", sorted({path for path, _, _ in WALLS}))
+def test_outside_the_wall_a_page_reads_no_more_than_whose_it_is(world: World, alice: Browser, path: str) -> None:
+    unbound: set[str] = set()
+
+    def listen(execute: Callable, sql: str, params: object, many: bool, context: dict) -> object:
+        if getattr(connection, "tenant_client_id", None) is None:
+            unbound.update(re.findall(r"(?:FROM|JOIN) \"?((?:clients|exchanges|strategies|monitoring)_\w+)", sql))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(listen):
+        assert alice.get(path.format(pk=world.acorn.deployment.pk)).status_code == 200
+    assert unbound <= DOOR | {"clients_user"}
+
+
+def test_every_address_a_client_can_open_stands_behind_the_wall() -> None:
+    """A new page is either the desk's own or listed above."""
+    tried = {re.sub(r"acorn-usdt", "<slug:slug>", path).replace("{pk}", "<int:pk>") for path, _, _ in WALLS}
+    assert tried == {f"/{each.pattern}" for each in urlpatterns if each.name not in DESKS_OWN}
+
+
+def test_charlie_meets_nothing_of_acorn_on_any_page(world: World, alice: Browser) -> None:
+    charlie = Browser()
+    charlie.force_login(world.charlie)
+    for path in {path for path, _, _ in WALLS}:
+        page = charlie.get(path.format(pk=world.acorn.deployment.pk))
+        assert page.status_code == (200 if path in ("/portal/", "/portal/uptime.json", "/portal/spreads.json") else 404)
+        assert "acorn" not in page.content.decode().lower()
+        assert f'"{world.acorn.deployment.pk}"' not in page.content.decode()
+
+
+def test_a_page_that_fails_leaves_nobody_bound(world: World, alice: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer to an error is made with the platform's own rights, while the failed page's frames still live."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(portal, "uptime_figures", fail)
+    with pytest.raises(ZeroDivisionError) as failed:
+        alice.get("/portal/uptime.json")
+    assert failed.tb is not None
+    assert getattr(connection, "tenant_client_id", None) is None
+
+
+@pytest.mark.parametrize("typed", ["²", "9" * 5000, "99999999999999999999", "-1", "1e3"])
+def test_a_strange_number_in_an_address_is_no_error(world: World, typed: str) -> None:
+    browser = Browser()
+    browser.force_login(world.vera)
+    assert browser.get(f"/deployments/{world.acorn.deployment.pk}/series.json?minutes={typed}").status_code == 200
+    assert browser.get(f"/mandates/acorn-usdt/?deployment={typed}").status_code == 404
