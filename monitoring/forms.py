@@ -35,7 +35,7 @@ class ReplayForm(forms.Form):
     speed = forms.ChoiceField(choices=SPEEDS, initial="10", widget=forms.RadioSelect, label="Speed")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         recorded = Recording.objects.values_list("symbol", flat=True)
         approved = Revision.objects.filter(state=RevisionState.APPROVED)
         pair = Concat("strategy__mandate__base", Value("/"), "strategy__mandate__quote")

@@ -1,6 +1,7 @@
 // History of one deployment on a shared time axis: fetched once, then carried on by the live frames. Gaps stay gaps.
 
 const TAIL_GAP_MS = 15000;
+const RELOAD_MS = 4000;
 
 // Times of day on one line; the date only where a day begins.
 const TICKS = [
@@ -21,9 +22,12 @@ export class Charts {
     this.quote = quote;
     this.withPnl = element.dataset.pnl === "yes";
     this.note = document.querySelector("[data-role=chart-note]");
-    this.minutes = 15;
-    this.tail = [];
     this.loaded = false;
+    // A replay may run faster than a point a frame: it is read again instead of followed.
+    this.isReplay = element.dataset.replay === "yes";
+    const chosen = document.querySelector("[data-range][aria-pressed=true]").dataset.range;
+    this.minutes = chosen === "all" ? null : Number(chosen);
+    if (this.isReplay) setInterval(() => document.hidden || this.load(), RELOAD_MS);
     for (const button of document.querySelectorAll("[data-range]")) button.addEventListener("click", () => this.choose(button));
     document.addEventListener("mm:theme", () => this.draw());
     new ResizeObserver(() => this.loaded && window.Plotly.Plots.resize(this.plot)).observe(element);

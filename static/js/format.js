@@ -33,7 +33,15 @@ export function compact(value) {
   if (size >= 1e9) return number(value / 1e9, 2) + "bn";
   if (size >= 1e6) return number(value / 1e6, 2) + "m";
   if (size >= 1e4) return number(value / 1e3, 1) + "k";
+  if (size > 0 && size < 0.1) return Number(value).toPrecision(2).replace("-", "−");
   return number(value, size >= 100 ? 0 : 2);
+}
+
+// Basis points: one decimal, more only where one would show nothing.
+export function bps(value) {
+  if (missing(value)) return DASH;
+  const size = Math.abs(Number(value));
+  return number(value, size >= 1 || size === 0 ? 1 : size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4);
 }
 
 // An exact decimal string without trailing zeros, thousands separated, at least `places` decimals.

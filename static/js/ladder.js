@@ -1,6 +1,6 @@
 // Our orders inside the venue's book: a fixed number of rows a side, the innermost next to the mid, ours always shown.
 
-import { compact, decimals, exact, number } from "./format.js";
+import { bps, compact, decimals, exact, number } from "./format.js";
 
 const ROWS = 12;
 
@@ -32,7 +32,7 @@ export class Ladder {
       const levels = merge(side === "buy" ? view.bids : view.asks, view.orders.filter((order) => order.side === side), side);
       this.rows[side].forEach((row, index) => paint(row, levels[index], { mid, places, sizes, largest }));
     }
-    const text = mid === null ? "no trustworthy book" : `mid ${exact(view.sample.mid, places)} · market ${number(view.sample.market_spread_bps, 1)} bps`;
+    const text = mid === null ? "no trustworthy book" : `mid ${exact(view.sample.mid, places)} · market ${bps(view.sample.market_spread_bps)} bps`;
     if (this.mid.textContent !== text) this.mid.textContent = text;
   }
 }

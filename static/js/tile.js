@@ -1,6 +1,6 @@
 // One deployment's tile: takes frames, says how bad it is, writes only the cells that changed.
 
-import { age, compact, number, signed } from "./format.js";
+import { age, bps, compact, number, signed } from "./format.js";
 import { drawSpark } from "./spark.js";
 
 const SPARK_POINTS = 120;
@@ -96,7 +96,7 @@ export class Tile {
     set(element, "spread", this.spreadState());
     set(element, "state", this.observed);
     if (!frame) return;
-    this.text("spread", number(frame.own_spread_bps, 1));
+    this.text("spread", bps(frame.own_spread_bps));
     this.depth("bid", frame.own_bid_depth);
     this.depth("ask", frame.own_ask_depth);
     this.text("position", frame.position_base === null ? "–" : signedCompact(frame.position_base));

@@ -1,7 +1,7 @@
 // Watching one deployment: figures, ladder, depth, ticks, charts, states and the measured kill, from one WebSocket.
 
 import { Live } from "./live.js";
-import { age, clockOf, compact, dateOf, decimals, exact, number, signed } from "./format.js";
+import { age, bps, clockOf, compact, dateOf, decimals, exact, number, signed } from "./format.js";
 import { Charts } from "./charts.js";
 import { BANDS_BPS, Depth } from "./depth.js";
 import { Ladder } from "./ladder.js";
@@ -32,6 +32,7 @@ let view = null;
 let viewAt = 0;
 let painting = false;
 let lease = null;
+let ended = document.querySelector("[data-role=replay]")?.dataset.ended === "yes";
 
 function write(cell, text) {
   if (cell && cell.textContent !== text) cell.textContent = text;
@@ -43,8 +44,8 @@ function paint() {
   painting = false;
   const sample = view.sample;
   const places = Math.max(decimals(sample.best_bid), decimals(sample.best_ask));
-  put("own_spread_bps", number(sample.own_spread_bps, 1));
-  put("market_spread_bps", number(sample.market_spread_bps, 1));
+  put("own_spread_bps", bps(sample.own_spread_bps));
+  put("market_spread_bps", bps(sample.market_spread_bps));
   put("best", sample.best_bid === null ? "–" : `${exact(sample.best_bid, places)} · ${exact(sample.best_ask, places)}`);
   put("mid", exact(sample.mid, places));
   put("reference_price", exact(sample.reference_price, places));
@@ -92,15 +93,15 @@ function spreadState(sample) {
 function paintAges() {
   const now = performance.now();
   const old = view && view.sample.book_age_ms !== null ? view.sample.book_age_ms + (now - viewAt) : null;
-  put("age", old === null ? (view ? "no market data" : "not seen") : age(old));
-  const isOld = old === null || old > OLD_MS;
+  put("age", ended ? "ended" : old === null ? (view ? "no market data" : "not seen") : age(old));
+  const isOld = !ended && (old === null || old > OLD_MS);
   cells.get("age")?.classList.toggle("age--old", isOld);
   figures?.classList.toggle("is-stale", isOld);
-  widget("ladder")?.classList.toggle("is-old", isOld);
+  widget("ladder")?.classList.toggle("is-old", isOld || ended);
   if (lease && records.has("lease")) {
     const left = lease.leftMs - (now - lease.at);
-    write(records.get("lease"), left > 0 ? `held, ${age(left)} left` : lease.ever ? `ran out ${age(-left)} ago` : "nobody holds it");
-    records.get("lease").classList.toggle("age--old", left <= 0 && lease.ever);
+    write(records.get("lease"), left > 0 ? `held, ${age(left)} left` : lease.slot ? `ran out ${age(-left)} ago` : "nobody holds it");
+    records.get("lease").classList.toggle("age--old", left <= 0 && lease.slot);
   }
 }
 
@@ -120,7 +121,7 @@ function showRecord(record) {
   write(records.get("command"), `${record.command_done} of ${record.command} carried out`);
   write(records.get("wanted_reason"), [record.wanted_by, record.wanted_reason].filter(Boolean).join(": ") || "–");
   write(records.get("halt"), record.halt_ms === null ? "–" : `${number(record.halt_ms, 1)} ms, ${record.halt_proven ? "proven clean" : "not proven clean"}`);
-  lease = { leftMs: record.lease_left_ms ?? 0, ever: (record.lease_left_ms ?? null) !== null, at: performance.now() };
+  lease = { leftMs: record.lease_left_ms ?? 0, slot: Boolean(record.slot), at: performance.now() };
 }
 
 // The kill, measured where it matters: from the click in this browser to the engine's word that nothing rests.
@@ -165,7 +166,7 @@ function onFrame(frame) {
       view = frame.data;
       viewAt = performance.now();
       if (frame.kept_ms) viewAt -= frame.kept_ms;
-      charts?.follow(view);
+      if (!charts?.isReplay) charts?.follow(view);
       if (!painting) {
         painting = true;
         requestAnimationFrame(paint);
@@ -185,7 +186,9 @@ function onFrame(frame) {
       showProgress(frame.data.share, frame.data.messages);
       break;
     case "recording_ended":
+      ended = true;
       showProgress(1, frame.data.messages);
+      setTimeout(() => charts?.load(), 2000);
       showFindings(frame.data);
       signal("mm:event");
       break;
