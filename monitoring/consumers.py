@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.sessions.backends.base import SessionBase
 
 from clients.access import Action, may
 from clients.models import User
@@ -91,11 +92,19 @@ class LiveConsumer(AsyncWebsocketConsumer):
                     return
 
 
+class Nowhere(AsyncWebsocketConsumer):
+    """An address that leads to nothing closes like one that is somebody else's."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.close(STRANGER)
+
+
 class DeskConsumer(LiveConsumer):
     """Tiles of everything the person watches, gathered to two frames a second at most."""
 
     async def admit(self) -> int:
-        found = await _scope_of(self.user_id)
+        found = await _scope_of(self.user_id, self.scope.get("session"))
         if found is None:
             return SIGNED_OUT
         self.of_desk, self.shares = found
@@ -143,7 +152,7 @@ class DeploymentConsumer(LiveConsumer):
 
     async def admit(self) -> int:
         self.pk = int(self.scope["url_route"]["kwargs"]["pk"])
-        found = await _scope_of(self.user_id, self.pk)
+        found = await _scope_of(self.user_id, self.scope.get("session"), self.pk)
         if found is None:
             return SIGNED_OUT
         self.of_desk, shares = found
@@ -199,11 +208,15 @@ def _with_age(text: str) -> str:
 
 
 @database_sync_to_async
-def _scope_of(user_id: int | None, pk: int | None = None) -> tuple[bool, dict[int, bool]] | None:
+def _scope_of(
+    user_id: int | None, session: SessionBase | None, pk: int | None = None
+) -> tuple[bool, dict[int, bool]] | None:
     """Whether the person is the desk's, and the deployments they may hear, each with whether PnL is theirs to see.
 
-    None for visitors and for accounts that were closed since.
+    None for visitors, for accounts that were closed since, and for sessions that were signed out.
     """
+    if session is not None and not session.exists(session.session_key):
+        return None
     user = User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
     if user is None:
         return None
