@@ -2,7 +2,7 @@
 
 import { age } from "./format.js";
 
-const LOST_AFTER_MS = 6000; // the server beats every 2 s, so silence this long means the connection is dead
+const LOST_AFTER_MS = 5000; // the server beats every 2 s, so silence this long means the connection is dead
 const BANNER_AFTER_MS = 1500;
 const ENDED = {
   4401: "Your session has ended. Sign in again to see live figures.",

@@ -1,0 +1,150 @@
+"""Two servers for browsers: a whole desk as `./mm up` opens it, and a bare web process on the test's own records."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from django.db import connection
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from clients.models import User
+from clients.services import one_time_link
+from mmplatform.desk import ROOT
+from mmplatform.embedded import free_port
+from tests.mmplatform.desks import PATIENCE_S, desk_directory, environment_for, read_until, running
+from tests.world import World, make_world
+
+LAPTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass
+class Desk:
+    """A running desk: its address, and what a person at its terminal could do."""
+
+    url: str
+    var: Path
+    process: subprocess.Popen[str]
+
+    def manage(self, *arguments: str) -> str:
+        known = json.loads((self.var / "desk.json").read_text())
+        command = [sys.executable, "manage.py", *arguments]
+        environment = {**environment_for(self.var), **known["environment"]}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def link(self, user: str = "demo-admin") -> str:
+        return self.url + self.manage("signin_link", "--user", user)
+
+    def web_process(self) -> psutil.Process:
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        return next(each for each in family if "uvicorn" in " ".join(each.cmdline()))
+
+
+@pytest.fixture(scope="session")
+def desk() -> Iterator[Desk]:
+    """The demo desk, quoting, with one engine."""
+    var = desk_directory()
+    with running(var) as process:
+        said = read_until(process, "first live quotes on screen")
+        address = re.search(r"http://localhost:\d+", said)
+        assert address, said
+        yield Desk(url=address[0], var=var, process=process)
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport=LAPTOP)
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page whose script errors fail the test."""
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert errors == []
+
+
+@pytest.fixture
+def desk_page(page: Page, desk: Desk) -> Page:
+    """The demo desk's first page, signed in as its admin."""
+    return sign_in(page, desk.link())
+
+
+def sign_in(page: Page, link: str) -> Page:
+    page.goto(link)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(re.compile(r"/(portal/)?$"))
+    return page
+
+
+@dataclass
+class Web:
+    url: str
+    world: World
+
+    def link(self, user: User) -> str:
+        return self.url + one_time_link(user)
+
+
+@pytest.fixture
+def web(transactional_db: None) -> Iterator[Web]:
+    """A web process of its own on this test's database, without engines."""
+    port = free_port()
+    name = connection.settings_dict["NAME"]
+    url = re.sub(r"/[^/]*$", f"/{name}", os.environ["DATABASE_URL"])
+    environment = {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "mmplatform.settings"}
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "mmplatform.asgi:application",
+        "--port",
+        str(port),
+        "--log-level",
+        "error",
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        address = f"http://localhost:{port}"
+        wait_until(lambda: answers(f"{address}/signin/"))
+        yield Web(url=address, world=make_world())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=15)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
