@@ -161,6 +161,9 @@ class Hosted:
             self._show(record.wanted_reason if record.is_pending else loss or record.observed_reason)
         elif record.is_pending:
             await service.start(record.wanted_reason)
+        elif not _was_quoting(record):
+            await self._clear_leftovers()
+            self._show(record.observed_reason)
         elif not loss:
             await service.start("resumed after a planned change of host")
         elif record.resumes:
@@ -437,5 +440,13 @@ class Hosted:
             await self.fail(f"{type(error).__name__}: {error}")
 
 
+STOPPED = "host stopped"
+MOVED = "handed to another host, which has room"
 SILENCE = "lease could not be renewed"
 """How the reason of a silence begins; the next holder repeats it."""
+
+
+def _was_quoting(record: Record) -> bool:
+    """Whether only the change of hosts stopped it: one that had refused to start must not be started by a change."""
+    reason = record.observed_reason
+    return record.observed in (State.STARTING, State.ACTIVE) or reason in (STOPPED, MOVED) or reason.startswith(SILENCE)

@@ -231,13 +231,22 @@ async def finish_replay(
                 observed = case when observed in ('halted', 'faulted') then observed else 'paused' end,
                 observed_reason = case when observed in ('halted', 'faulted') then observed_reason else %(reason)s end,
                 observed_at = clock_timestamp(), slot_id = null, expires_at = clock_timestamp()
-            where id = %(id)s and token = %(token)s and ended_at is null returning client_id
+            where id = %(id)s and token = %(token)s and ended_at is null returning client_id, name
             """,
             {"id": deployment_id, "token": token, "reason": problem or "the recording is over"},
         )
         row = await cursor.fetchone()
         if row is None:
             return
+        client_id, name = row
+        await connection.execute(
+            """
+            insert into clients_auditentry
+                (at, actor_name, verb, object_type, object_id, object_name, client_id, reason)
+            values (clock_timestamp(), 'engine', 'deployment.ended', 'strategies.deployment', %s::text, %s, %s, %s)
+            """,
+            (deployment_id, name, client_id, problem or "the recording is over"),
+        )
         await connection.execute(
             """
             update monitoring_replayrun
@@ -252,7 +261,13 @@ async def finish_replay(
                 insert into monitoring_sessionreport (client_id, deployment_id, starts_at, ends_at, figures, created_at)
                 values (%s, %s, %s, %s, %s, clock_timestamp())
                 """,
-                (row[0], deployment_id, utc(report.start_ns), utc(report.end_ns), Jsonb(msgspec.to_builtins(report))),
+                (
+                    client_id,
+                    deployment_id,
+                    utc(report.start_ns),
+                    utc(report.end_ns),
+                    Jsonb(msgspec.to_builtins(report)),
+                ),
             )
 
 

@@ -25,7 +25,7 @@ from engine.venues.hub import MarketHub
 from mmplatform.host import lease, records
 from mmplatform.host.build import House
 from mmplatform.host.database import DATABASE_ERRORS, Line, connect
-from mmplatform.host.hosted import SILENCE, Hosted
+from mmplatform.host.hosted import MOVED, SILENCE, STOPPED, Hosted
 from mmplatform.host.journal import Owner
 from mmplatform.host.lease import Claim, Permit, Timing, boottime
 from mmplatform.host.stats import Stats
@@ -163,8 +163,8 @@ class Host:
         try:
             ending = await self._until_an_ending(tasks)
             for task in tasks:
-                # Farewells are written and published; and while handing over in order the lease is still renewed.
-                keeps_on = {"writer", "live publisher"} | ({"renew"} if ending is Ending.STOPPED else set())
+                # Farewells are written and published, and what is still ours stays ours until it is written.
+                keeps_on = {"writer", "live publisher"} | (set() if ending is Ending.LOST else {"renew"})
                 if task.get_name() not in keeps_on:
                     task.cancel()
             await self._leave(ending)
@@ -212,7 +212,7 @@ class Host:
             await self._wait_for_database()
             await self._all(each.let_go() for each in hosted)
         else:
-            await self._all(each.hand_over("host stopped") for each in hosted)
+            await self._all(each.hand_over(STOPPED) for each in hosted)
         try:
             await self._desk.ask(lambda connection: lease.release_slot(connection, self._slot))
         except DATABASE_ERRORS as error:
@@ -362,7 +362,7 @@ class Host:
         if surplus > 0 and slot.kind == SlotKind.ENGINE:
             # One a second, the idle ones first: a slot that came late gets work without the desk going quiet.
             idle_first = sorted(self.hosted.values(), key=lambda each: (each.state.value == "active", -each.id))
-            await idle_first[0].hand_over("handed to another host, which has room")
+            await idle_first[0].hand_over(MOVED)
 
     def _take(self, claim: Claim, sent: float) -> None:
         permit = self._new_permit()

@@ -78,7 +78,7 @@ LATCH = """
         insert into strategies_killswitch (scope, client_id, deployment_id, reason, engaged_at, reset_reason)
         select 'deployment', d.client_id, d.id, %(reason)s, clock_timestamp(), ''
         from strategies_deployment d
-        where d.id = %(id)s and d.token = %(token)s and not exists (
+        where d.id = %(id)s and d.token = %(token)s and d.mode <> 'replay' and not exists (
             select from strategies_killswitch k
             where k.reset_at is null and (
                 k.scope = 'firm'

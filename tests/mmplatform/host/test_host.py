@@ -207,6 +207,14 @@ async def test_a_host_that_is_stopped_hands_over_and_the_next_goes_on(watch: Wat
         assert await watch.until_state(deployment, "active") == "resumed after a planned change of host"
 
 
+async def test_what_had_refused_to_start_is_not_started_by_a_change_of_host(watch: Watch, desk: Desk) -> None:
+    deployment = desk.deployment(wanted="active", command=1, command_done=1, observed_reason="Not started: too thin.")
+    async with watch.host() as host:
+        await watch.until(lambda: deployment.pk in host.hosted and host.hosted[deployment.pk].service is not None)
+        await asyncio.sleep(0.5)
+        assert watch.state(deployment) == ("paused", "Not started: too thin.")
+
+
 async def test_two_hosts_share_and_one_that_comes_late_gets_work(watch: Watch, desk: Desk) -> None:
     desk.slot("engine-2")
     deployments = [desk.deployment() for _ in range(4)]
