@@ -6,6 +6,7 @@ Every change made here is audited like any other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -68,6 +69,13 @@ class RecordAdmin(admin.ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return SEALED.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
 
+    def get_list_display(self, request: HttpRequest) -> list[str | Callable[[models.Model], str]]:
+        fields = {field.name: field for field in self.model._meta.get_fields()}
+        return [
+            _plainly(name) if isinstance(fields.get(name), models.DecimalField) else name
+            for name in super().get_list_display(request)
+        ]
+
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
         always = tuple(super().get_readonly_fields(request, obj))
         return always if obj is None else always + self.fixed
@@ -92,6 +100,17 @@ class RecordAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet) -> None:
         for obj in queryset:
             self.delete_model(request, obj)
+
+
+def _plainly(name: str) -> Callable[[models.Model], str]:
+    """A column that shows a decimal as it is, without the zeros a column of fixed scale would add."""
+
+    @admin.display(description=name.replace("_", " "), ordering=name, empty_value="–")
+    def shown(record: models.Model) -> str | None:
+        value = getattr(record, name)
+        return None if value is None else f"{value.normalize():f}"
+
+    return shown
 
 
 class ReadOnlyAdmin(RecordAdmin):

@@ -103,6 +103,7 @@ WHITENOISE_USE_FINDERS = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["mmplatform.formats"]
 
 LOG_JSON = os.environ.get("MM_LOG") == "json"
 """Logs as JSON lines; otherwise for people. Either way one line an event."""

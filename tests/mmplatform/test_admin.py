@@ -135,3 +135,12 @@ def test_people_made_by_hand_have_no_password(world: World) -> None:
     )
     nina = User.objects.get(username="nina")
     assert (nina.has_usable_password(), nina.desk_role) == (False, "viewer")
+
+
+def test_lists_show_decimals_and_times_as_the_desk_writes_them(world: World) -> None:
+    page = browser_of(world.vera).get(at("exchanges.market", "changelist")).content.decode()
+    assert ">0.0001<" in page
+    assert "0.00010" not in page
+    audits = browser_of(world.vera).get(at("clients.auditentry", "changelist")).content.decode()
+    assert "a.m." not in audits
+    assert "p.m." not in audits
