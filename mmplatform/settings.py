@@ -14,6 +14,12 @@ SECRET_KEY = os.environ.get("MM_SECRET_KEY", "")
 ALLOWED_HOSTS = os.environ.get("MM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("MM_TRUSTED_ORIGINS", "").split(",") if origin]
 
+BEHIND_TLS = os.environ.get("MM_TLS") == "1"
+"""A proxy of ours ends TLS in front of the web process and is the only way to it: cookies never travel in the clear."""
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_HSTS_SECONDS = int(os.environ.get("MM_HSTS_S") or 0) if BEHIND_TLS else 0
+
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
@@ -72,6 +78,14 @@ ASGI_APPLICATION = "mmplatform.asgi.application"
 AUTH_USER_MODEL = "clients.User"
 LOGIN_URL = "clients:signin"
 LOGIN_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+    )
+]
 
 TEMPLATES = [
     {
