@@ -217,6 +217,9 @@ def deployment_pause(*, deployment: Deployment, actor: User, reason: str) -> Non
     _lock(deployment)
     if deployment.wanted == Wanted.HALTED or deployment.observed in (State.HALTING, State.HALTED):
         raise Refusal(f"{deployment} is halted, which is stronger than a pause; a reset leads back to paused.")
+    if deployment.observed == State.FAULTED:
+        # A host takes "paused" after a fault as the reset that it is, and a reset takes another right than a pause.
+        raise Refusal(f"{deployment} is faulted ({deployment.observed_reason}); it must be reset first.")
     if deployment.wanted == Wanted.PAUSED and (deployment.is_pending or deployment.observed == State.PAUSED):
         return
     _command(deployment, Wanted.PAUSED, verb="deployment.paused", actor=actor, reason=reason)

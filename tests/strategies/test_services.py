@@ -249,6 +249,8 @@ def test_a_fault_is_reset_to_paused(world: World) -> None:
     observe(deployment, State.FAULTED)
     with pytest.raises(Refusal, match="is faulted"):
         deployment_start(deployment=deployment, actor=world.dora, reason="go")
+    with pytest.raises(Refusal, match="must be reset first"):
+        deployment_pause(deployment=deployment, actor=world.dora, reason="a pause would lift the fault")
     deployment_reset(deployment=deployment, actor=world.rita, reason="mended")
     assert (deployment.wanted, deployment.command) == ("paused", 1)
 
