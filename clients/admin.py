@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 
 from clients.admin_site import ReadOnlyAdmin, RecordAdmin
 from clients.errors import Refusal
-from clients.models import AuditEntry, Client, Mandate, Membership, Obligation, OneTimeLink, User
+from clients.models import AuditEntry, Client, Mandate, Membership, Obligation, OneTimeLink, SignInAttempt, User
 from clients.services import obligation_add
 
 admin.site.unregister(Group)
@@ -124,3 +124,9 @@ class OneTimeLinkAdmin(ReadOnlyAdmin):
     list_display = ("user", "created_at", "expires_at", "used_at")
     list_select_related = ("user",)
     exclude = ("secret_hash",)
+
+
+@admin.register(SignInAttempt)
+class SignInAttemptAdmin(ReadOnlyAdmin):
+    list_display = ("at", "name", "address")
+    search_fields = ("name", "address")

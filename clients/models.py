@@ -165,3 +165,21 @@ class OneTimeLink(models.Model):
 
     def __str__(self) -> str:
         return f"sign-in link of {self.user}"
+
+
+class SignInAttempt(models.Model):
+    """A password tried and not accepted. What is older than a day is forgotten."""
+
+    at = models.DateTimeField(auto_now_add=True)
+    name = models.CharField(max_length=150, help_text="As typed; there may be no such person.")
+    address = models.CharField(max_length=45, blank=True)
+
+    class Meta:
+        ordering = ["-at"]
+        indexes = [
+            models.Index(fields=["name", "at"], name="attempts_by_name"),
+            models.Index(fields=["address", "at"], name="attempts_by_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} from {self.address}"

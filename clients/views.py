@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import login, logout
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.views.decorators.cache import never_cache
@@ -14,6 +17,7 @@ from django.views.decorators.http import require_POST
 from clients.access import Action, may
 from clients.models import User
 from clients.services import link_consume
+from clients.signin import address_of, attempt_begin, attempts_forget
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -23,8 +27,23 @@ def home_of(user: User) -> str:
     return resolve_url("monitoring:desk" if may(user, Action.VIEW) else "monitoring:portal")
 
 
+class PasswordForm(AuthenticationForm):
+    """Django's, but passwords cannot be tried without end."""
+
+    def clean(self) -> dict[str, Any]:
+        if self.errors:
+            return self.cleaned_data  # nothing to try, and nothing to forgive
+        who = {"name": self.cleaned_data["username"], "address": address_of(self.request)}
+        if not attempt_begin(**who):
+            raise ValidationError("Too many passwords were tried. Wait a quarter of an hour, or use a one-time link.")
+        cleaned = super().clean()
+        attempts_forget(**who)
+        return cleaned
+
+
 class SignIn(LoginView):
     template_name = "clients/signin.html"
+    form_class = PasswordForm
     redirect_authenticated_user = True
 
     def get_default_redirect_url(self) -> str:
