@@ -74,21 +74,29 @@ class Gateway:
 
     # Orders
 
-    async def place(self, quotes: Sequence[Quote]) -> tuple[str, ...]:
-        """Send new orders; returns a sentence for each that was held back. Slots that are held are passed over."""
-        if why_not := self._may_place():
-            return (why_not,)
+    def ready(self, quotes: Sequence[Quote]) -> tuple[list[Quote], tuple[str, ...]]:
+        """Those whose slot is free and not waiting after refusals, with a sentence for each that waits."""
+        free = [quote for quote in quotes if self._tracker.at((quote.side, quote.level)) is None]
+        if not self._refusals:
+            return free, ()
+        ready: list[Quote] = []
         notes: list[str] = []
-        requests: list[OrderRequest] = []
         now = self._clock.monotonic()
-        for quote in quotes:
-            slot = (quote.side, quote.level)
-            refusals = self._refusals.get(slot)
+        for quote in free:
+            refusals = self._refusals.get((quote.side, quote.level))
             if refusals and now < refusals.until:
-                notes.append(f"{name(*slot)} waits after {refusals.count} refusals in a row: {refusals.reason}.")
-                continue
-            if self._tracker.at(slot) is not None:
-                continue
+                who = name(quote.side, quote.level)
+                notes.append(f"{who} waits after {refusals.count} refusals in a row: {refusals.reason}.")
+            else:
+                ready.append(quote)
+        return ready, tuple(notes)
+
+    async def place(self, quotes: Sequence[Quote]) -> None:
+        """Send new orders into free slots, unless nothing may be placed now."""
+        if self._may_place():
+            return
+        requests: list[OrderRequest] = []
+        for quote in quotes:
             order = self._tracker.open(self._ids.next(), quote)
             requests.append(
                 OrderRequest(
@@ -101,7 +109,6 @@ class Gateway:
             )
         if requests:
             await self._run(self._place(requests), "place")
-        return tuple(notes)
 
     async def _place(self, requests: Sequence[OrderRequest]) -> None:
         orders = [order for request in requests if (order := self._tracker.find(request.client_order_id))]
@@ -182,9 +189,21 @@ class Gateway:
             waits = order.status in (OrderStatus.PENDING, OrderStatus.CANCELLING)
             if waits and now - order.status_at > self._timeout_s:
                 self._tracker.lose(order, f"The venue did not answer within {self._timeout_s:g} s.")
+        self._give_up_on_lost_executions(now)
         if self._asking or now < self._ask_again_at or not self._tracker.in_doubt():
             return
         await self._run(self._ask_once(), "ask")
+
+    def _give_up_on_lost_executions(self, now: float) -> None:
+        """A venue that reports an execution and never lists it leaves the position unknown: a person must look."""
+        for order in self._tracker.unbooked():
+            if now - order.status_at > _EXECUTIONS_WITHIN_S:
+                missing = order.filled_base - order.booked_base
+                self._tracker.write_off(order)
+                self._on_trouble(
+                    f"The venue says that {missing} more of order {order.client_order_id} filled, but has not listed "
+                    f"the execution for {_EXECUTIONS_WITHIN_S:g} s: the position may be wrong by it."
+                )
 
     async def _ask_once(self) -> None:
         self._asking = True
@@ -320,3 +339,5 @@ class _Refusals(msgspec.Struct, frozen=True):
 
 _CLOCKS_DIFFER_NS = 60 * NS
 """Venue stamps are another machine's: ask for executions from a minute earlier. Repeated fills are recognised."""
+
+_EXECUTIONS_WITHIN_S = 60.0

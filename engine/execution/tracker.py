@@ -199,6 +199,15 @@ class OrderTracker:
         """Orders about which the venue must be asked."""
         return [order for order in self.live.values() if order.status is OrderStatus.UNKNOWN or order.status in FINAL]
 
+    def unbooked(self) -> list[TrackedOrder]:
+        """Orders that ended with executions which have not reached the books."""
+        return [order for order in self.live.values() if order.status in FINAL]
+
+    def write_off(self, order: TrackedOrder) -> None:
+        """Stop waiting for an order's executions."""
+        if self.live.pop(order.client_order_id, None) is not None:
+            self._ended[order.client_order_id] = order
+
     def open(self, client_order_id: str, quote: Quote) -> TrackedOrder:
         """Remember an order that is about to be sent. Raises ValueError when its slot is held."""
         slot = (quote.side, quote.level)

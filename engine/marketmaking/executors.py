@@ -143,12 +143,13 @@ class Live(Component):
 
     async def carry_out(self, plan: Plan, admit: Admit) -> tuple[str, ...]:
         await self._open.cancel(plan.cancel)
-        free = [quote for quote in plan.place if self.tracker.at((quote.side, quote.level)) is None]
-        self._waiting = len(free) < len(plan.place)
-        if not free:
-            return ()
-        admitted, notes = admit(free)
-        return notes + await self._open.place(admitted) if admitted else notes
+        ready, notes = self._open.ready(plan.place)
+        self._waiting = len(ready) < len(plan.place)
+        if not ready:
+            return notes
+        admitted, refused = admit(ready)
+        await self._open.place(admitted)
+        return notes + refused
 
     async def settle(self) -> None:
         await self._open.settle()

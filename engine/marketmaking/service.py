@@ -15,17 +15,17 @@ from typing import Annotated
 
 from engine.accounting.account import Account
 from engine.core.component import Component
-from engine.core.errors import NotReady, OutcomeUnknown
+from engine.core.errors import EngineError, NotReady, OutcomeUnknown
 from engine.core.params import Bps, Millis, Share, Symbol
 from engine.core.scheduler import Job
 from engine.core.states import State, StateMachine, Trigger
 from engine.execution.diff import Tolerance, difference
-from engine.execution.ids import OrderIds
+from engine.execution.fills import OwnFills
 from engine.market.rounding import Rounding
 from engine.market.types import Fill, NoPrice, Price, Quote, QuoteSet
 from engine.marketmaking.base import Modifier, PriceProvider, QuoteContext, QuotingStrategy, Trip
 from engine.marketmaking.executors import Executor
-from engine.metrics.events import FillRecorded, HaltCompleted, Notice, RiskTriggered, StateChanged
+from engine.metrics.events import HaltCompleted, Notice, RiskTriggered, StateChanged
 from engine.metrics.reporter import Reporter
 from engine.risk.base import Guard, KillSwitch, RiskState
 from engine.venues.base import MarketFeed, MarketSource
@@ -79,6 +79,7 @@ class MarketMaking(Component):
         self.tick_us = 0.0
         self.job: Job | None = None
         self._mark: Decimal | None = None
+        self._told_of_fees: set[str] = set()
         self._left = ""
         self._ticking = False
         self._requested_ns = 0
@@ -94,16 +95,19 @@ class MarketMaking(Component):
         instrument = self.feed.instrument
         self.account = Account(instrument, restore=runtime.restore)
         self._rounding = Rounding(instrument)
-        self._ids = OrderIds(
-            deployment_id=runtime.identity.deployment_id, token=runtime.identity.token, now_ns=runtime.clock.now_ns()
-        )
-        self._counted_since_ns = runtime.restore.last_fill_ns if runtime.restore else runtime.clock.now_ns()
         self.tracker = self.executor.attach(self)
-        self._loaded = True
-        await self._refresh_balances()
+        self._own_fills = OwnFills(
+            account=self.account,
+            tracker=self.tracker,
+            identity=runtime.identity,
+            restore=runtime.restore,
+            now_ns=runtime.clock.now_ns(),
+        )
         self.job = runtime.scheduler.every(self.interval_ms / 1000, self.tick, name=f"tick {self.symbol}")
         self.reporter = Reporter(self, view_every_s=0.2 if self.interval_ms < 500 else 0.5)
         self.reporter.schedule()
+        self._loaded = True
+        await self._refresh_balances()
 
     async def unload(self) -> None:
         if not self._loaded:
@@ -121,19 +125,26 @@ class MarketMaking(Component):
         if self.machine.state in (State.STARTING, State.ACTIVE):
             return
         self.machine.fire(Trigger.START, reason)
-        refusal = self.runtime.manual_halt() or self._not_permitted() or await self._take_over()
+        refusal = self.runtime.manual_halt() or self._not_permitted() or await self._make_ready()
         if not self._still(State.STARTING):
             return  # paused or halted meanwhile
         if refusal:
             await self.pause(f"Not started: {refusal}")
             return
-        await self._refresh_balances()
-        if not self._still(State.STARTING):
-            return
         if trip := self.killswitch.check(self._risk_state()):
             self._trip(trip)
             return
         self.machine.fire(Trigger.STARTED, reason)
+
+    async def _make_ready(self) -> str:
+        """Leave nothing of an earlier holder and look at the account; returns why that failed, or nothing."""
+        if detail := await self._take_over():
+            return detail
+        try:
+            await self.account.refresh(self.executor.balances)
+        except EngineError as error:
+            return f"The balances could not be read: {error}"
+        return ""
 
     async def clear_leftovers(self) -> None:
         if detail := await self._take_over():
@@ -259,10 +270,7 @@ class MarketMaking(Component):
 
     def _risk_state(self) -> RiskState:
         clock = self.runtime.clock
-        self._price: Price | NoPrice = self.price.price()
-        reference = self._price.value if isinstance(self._price, Price) else None
-        if reference is not None:
-            self._mark = reference
+        reference = self._reference()
         return RiskState(
             ts_ns=clock.now_ns(),
             monotonic=clock.monotonic(),
@@ -275,6 +283,13 @@ class MarketMaking(Component):
             orders=self.tracker.live.values(),
         )
 
+    def _reference(self) -> Decimal | None:
+        self._price: Price | NoPrice = self.price.price()
+        if isinstance(self._price, NoPrice):
+            return None
+        self._mark = self._price.value
+        return self._mark
+
     # What executors ask and tell
 
     def may_place(self) -> str:
@@ -283,30 +298,15 @@ class MarketMaking(Component):
         return self._not_permitted()
 
     def on_fill(self, fill: Fill) -> None:
-        if fill.symbol != self.symbol or not self._is_ours(fill) or not self.tracker.book(fill):
+        record = self._own_fills.book(fill, mid=self._reference())
+        if record is None:
             return
-        unpriced = len(self.account.position.unpriced_fees)
-        booked = self.account.apply(fill)
-        state = self._risk_state()
-        position = self.account.position
-        self.runtime.record(
-            FillRecorded(
-                fill=fill,
-                mid=state.reference,
-                realised_quote=booked.realised_quote,
-                fee_quote=booked.fee_quote or Decimal(0),
-                position_base=position.base,
-                average_cost=position.average_cost,
-                realised_total_quote=position.realised_quote,
-                fees_total_quote=position.fees_quote,
-                volume_total_quote=position.volume_quote,
-                fills_total=position.fills,
-            )
-        )
-        if len(position.unpriced_fees) > unpriced:
+        self.runtime.record(record)
+        if fill.fee_asset in self.account.position.unpriced_fees and fill.fee_asset not in self._told_of_fees:
+            self._told_of_fees.add(fill.fee_asset)
             quote = self.feed.instrument.quote
             self._notice("warning", f"Fees in {fill.fee_asset} have no rate to {quote} and are missing from PnL.")
-        if trip := self.killswitch.check(state):
+        if trip := self.killswitch.check(self._risk_state()):
             self._trip(trip)
 
     def on_room(self) -> None:
@@ -316,15 +316,6 @@ class MarketMaking(Component):
 
     def on_trouble(self, reason: str) -> None:
         self._trip(Trip(switch="venue", reason=reason))
-
-    def _is_ours(self, fill: Fill) -> bool:
-        """Whether to count an execution: ours, and not one that an earlier holder has recorded already."""
-        if self.tracker.find(fill.client_order_id) is None and not self._ids.owns(fill.client_order_id):
-            return False
-        if self._ids.is_this_holders(fill.client_order_id):
-            return True
-        recorded = self.runtime.restore.fill_ids if self.runtime.restore else frozenset()
-        return fill.ts_ns >= self._counted_since_ns and fill.fill_id not in recorded
 
     def _trip(self, trip: Trip) -> None:
         """Halt from inside a tick or a callback: nothing is placed from here on, the cancels follow beside it."""

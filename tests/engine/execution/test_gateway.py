@@ -1,0 +1,174 @@
+"""What the door to a venue does with refusals, silence and trouble (Q11)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from engine.core.errors import AuthRejected, OutcomeUnknown, Refused
+from engine.core.service import Restore
+from engine.core.states import State
+from engine.market.types import Fill, OrderStatus, Side
+from engine.metrics.events import Notice, OrderChanged, RiskTriggered
+from tests.engine.desk import Desk
+
+D = Decimal
+
+
+async def active(**settings: str) -> Desk:
+    desk = await Desk(**settings).open()
+    await desk.service.start("test")
+    return desk
+
+
+def places(desk: Desk) -> int:
+    return sum(call == "place" for call, _ in desk.venue.calls)
+
+
+async def test_a_slot_that_is_refused_again_and_again_waits_longer_and_says_why() -> None:
+    desk = await active(levels="1")
+    desk.venue.refuse = "insufficient balance"
+    await desk.run(60)
+    assert places(desk) < 12
+    assert "Bid 1 waits after" in desk.service.notes[0]
+    assert desk.service.notes[0].endswith("refusals in a row: insufficient balance.")
+    rejected = [event for event in desk.events(OrderChanged) if event.new is OrderStatus.REJECTED]
+    assert rejected[0].reason == "insufficient balance"
+
+    desk.venue.refuse = ""
+    await desk.run(31)
+    assert len(desk.venue.resting(Side.BUY)) == 1
+    await desk.close()
+
+
+async def test_waiting_slots_do_not_use_up_the_order_rate_of_the_others() -> None:
+    desk = await active(levels="3", interval_ms="100")
+    refuse_bids = desk.venue._wrong
+
+    def wrong(order: object) -> str:
+        return "no bids today" if order.side is Side.BUY else refuse_bids(order)  # type: ignore[attr-defined]
+
+    desk.venue._wrong = wrong  # type: ignore[method-assign]
+    await desk.run(5)
+    assert len(desk.venue.resting(Side.SELL)) == 3
+    assert not [note for note in desk.service.notes if "sent within the last second" in note]
+    await desk.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(Refused("the market is closed"), OrderStatus.REJECTED), (OutcomeUnknown("no answer"), OrderStatus.UNKNOWN)],
+)
+async def test_an_error_of_the_venue_is_a_refusal_only_when_it_says_so(error: Exception, status: OrderStatus) -> None:
+    desk = await active(levels="1")
+
+    async def failing(orders: object) -> list[object]:
+        raise error
+
+    desk.venue.place = failing  # type: ignore[method-assign,assignment]
+    await desk.run(1)
+    changes = [event for event in desk.events(OrderChanged) if event.new is not OrderStatus.PENDING]
+    assert {event.new for event in changes} == {status}
+    assert {event.reason for event in changes} == {str(error)}
+    await desk.close()
+
+
+async def test_a_venue_that_rejects_our_keys_halts_and_waits_for_a_person() -> None:
+    desk = await active(levels="1")
+
+    async def failing(orders: object) -> list[object]:
+        raise AuthRejected("the API key has expired")
+
+    desk.venue.place = failing  # type: ignore[method-assign,assignment]
+    await desk.run(2)
+    assert desk.service.machine.state is State.HALTED
+    assert desk.service.machine.reason == "the API key has expired"
+    assert [event.switch for event in desk.events(RiskTriggered)] == ["venue"]
+    await desk.close()
+
+
+async def test_a_lost_answer_blocks_the_slot_until_the_venue_has_been_asked() -> None:
+    desk = await active(levels="1")
+    desk.venue.lose_answers = desk.venue.silent = True
+    await desk.service.tick()
+    assert {order.status for order in desk.service.tracker.working()} == {OrderStatus.UNKNOWN}
+    assert places(desk) == 1
+
+    await desk.service.tick()
+    assert {order.status for order in desk.service.tracker.working()} == {OrderStatus.OPEN}
+    assert places(desk) == 1
+    await desk.close()
+
+
+async def test_an_order_that_never_arrived_is_given_up_only_after_it_could_have() -> None:
+    desk = await active(levels="1")
+    desk.venue.lose_requests = True
+    await desk.run(1)
+    assert {order.status for order in desk.service.tracker.working()} == {OrderStatus.UNKNOWN}
+    desk.venue.lose_requests = False
+    await desk.run(8)
+    assert places(desk) == 1
+    await desk.run(6)
+    assert places(desk) == 2
+    assert len(desk.venue.resting(Side.BUY)) == 1
+    await desk.close()
+
+
+async def test_an_execution_the_venue_reports_and_never_lists_halts() -> None:
+    desk = await active(levels="1", threshold="1")
+    await desk.run(2)
+    order = next(order for order in desk.service.tracker.working() if order.side is Side.BUY)
+    venue_order = desk.venue.order(order.client_order_id)
+    desk.venue._orders[order.client_order_id] = msgspec.structs.replace(venue_order, filled_base=D("0.005"))
+    desk.book("50009.99", "50010.01")
+    await desk.run(70)
+    assert desk.service.machine.state is State.HALTED
+    assert desk.service.machine.reason.startswith("The venue says that 0.005 more of order mm-c-7-")
+    await desk.close()
+
+
+async def test_executions_recorded_before_a_take_over_are_not_counted_again() -> None:
+    desk = Desk(
+        restore=Restore(position_base=D("0.02"), average_cost=D(50000), last_fill_ns=500, fill_ids=frozenset("b"))
+    )
+    common = {
+        "client_order_id": "mm-c-6-1",
+        "venue_order_id": "V",
+        "symbol": "BTC/USDT",
+        "side": Side.BUY,
+        "price": D(49000),
+        "size_base": D("0.01"),
+        "fee": D(0),
+        "fee_asset": "USDT",
+    }
+    await desk.open()
+    for ts_ns, fill_id in ((400, "a"), (500, "b"), (500, "c"), (600, "d")):
+        desk.service.on_fill(Fill(ts_ns=ts_ns, fill_id=fill_id, **common))  # type: ignore[arg-type]
+    assert desk.service.account.position.base == D("0.04")
+    await desk.close()
+
+
+async def test_a_fee_in_an_asset_without_a_rate_is_pointed_out_once() -> None:
+    desk = await active(levels="1")
+    await desk.service.tick()
+    for number in range(2):
+        order = next(order for order in desk.service.tracker.working() if order.side is Side.BUY)
+        desk.service.on_fill(
+            Fill(
+                ts_ns=desk.clock.now_ns(),
+                fill_id=f"x{number}",
+                client_order_id=order.client_order_id,
+                venue_order_id="V",
+                symbol="BTC/USDT",
+                side=Side.BUY,
+                price=order.price,
+                size_base=D("0.001"),
+                fee=D("0.01"),
+                fee_asset="BNB",
+            )
+        )
+    warnings = [event.text for event in desk.events(Notice) if event.level == "warning"]
+    assert warnings == ["Fees in BNB have no rate to USDT and are missing from PnL."]
+    await desk.close()
