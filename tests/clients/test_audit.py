@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from clients.audit import audit
 from clients.models import AuditEntry, Obligation
@@ -44,3 +44,22 @@ def test_obligations_are_versioned_never_edited(world: World) -> None:
         Obligation.objects.update(max_spread_bps=Decimal("500"))
     with pytest.raises(IntegrityError, match="add a version"), transaction.atomic():
         Obligation.objects.all().delete()
+
+
+TAMPERED = """
+SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE p.proname = 'mm_refuse' AND t.tgtype & 8 > 0 ORDER BY 1
+"""
+"""Every table that refuses DELETE, from the catalog."""
+
+
+def test_what_is_never_removed_is_never_emptied_either(world: World) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(TAMPERED)
+        tables = [table for (table,) in cursor.fetchall()]
+        assert "clients_auditentry" in tables
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER never_emptied")
+            with pytest.raises(DatabaseError, match=f"{table} is a record"), transaction.atomic():
+                cursor.execute(f"TRUNCATE {table} CASCADE")

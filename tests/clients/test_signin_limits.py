@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 from django.test import Client as Browser
+from pytest_django import Settings
 
 from clients.models import SignInAttempt, User
 from clients.services import link_consume, one_time_link
@@ -17,7 +18,8 @@ from tests.world import World, person
 
 
 @pytest.fixture
-def dora(world: World) -> User:
+def dora(world: World, settings: Settings) -> User:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # hashing well is slow on purpose
     world.dora.set_password("correct horse battery")
     world.dora.save(update_fields=["password"])
     return world.dora
@@ -73,7 +75,7 @@ def test_a_link_works_when_passwords_no_longer_do(dora: User) -> None:
     [(False, "203.0.113.9", "127.0.0.1"), (True, "10.9.9.9, 203.0.113.9", "203.0.113.9")],
 )
 def test_only_our_own_proxy_says_where_somebody_comes_from(
-    dora: User, settings, behind_tls: bool, forwarded: str, counted: str
+    dora: User, settings: Settings, behind_tls: bool, forwarded: str, counted: str
 ) -> None:
     settings.BEHIND_TLS = behind_tls
     assert not comes_in(password="wrong", HTTP_X_FORWARDED_FOR=forwarded)
