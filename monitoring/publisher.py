@@ -101,7 +101,8 @@ class _Pending:
 class Publisher:
     """The host's outbox. One flusher pipelines what has gathered while the previous batch was on its way.
 
-    Views are coalesced to `views_per_s` a deployment and tiles to one a second; other events leave at once, in order.
+    Views and tiles keep a gap per deployment, other events leave at once, in order. The gaps are shorter than the
+    intervals at which views and samples come: were they equal, one frame that left late would make all later ones late.
     While the broker is away views and tiles keep the newest only and at most `max_events` other frames are held, the
     oldest given up first: what matters among them is in the database.
     """
@@ -110,13 +111,15 @@ class Publisher:
         self,
         url: str,
         *,
-        views_per_s: float = 5.0,
+        view_gap_s: float = 0.15,
+        tile_gap_s: float = 0.5,
         max_events: int = 2000,
         monotonic: Callable[[], float] = time.monotonic,
         wall_ms: Callable[[], int] = _wall_ms,
     ) -> None:
         self._url = url
-        self._view_gap_s = 1.0 / views_per_s
+        self._view_gap_s = view_gap_s
+        self._tile_gap_s = tile_gap_s
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._pending: dict[int, _Pending] = {}
@@ -224,7 +227,7 @@ class Publisher:
                     frame = tile_frame(deployment_id, pending.state, pending.reason, pending.sample, sent_ms)
                     commands.append(("PUBLISH", tile_channel(deployment_id), frame))
                     commands.append(("SET", last_tile_key(deployment_id), frame, "EX", KEEP_S))
-                    pending.tile_waits, pending.tile_due = False, now + 1.0
+                    pending.tile_waits, pending.tile_due = False, now + self._tile_gap_s
             if not commands:
                 return
             try:
