@@ -216,7 +216,7 @@ class Gateway:
                 self._on_trouble(str(error))
         finally:
             self._asking = False
-            wait_s = min(self._timeout_s * 2**self._unanswered_asks, 30) / 2
+            wait_s = _grown(self._timeout_s, self._unanswered_asks) / 2
             self._ask_again_at = self._clock.monotonic() + wait_s
 
     async def ask(self, about: Collection[TrackedOrder]) -> list[str]:
@@ -333,9 +333,17 @@ class _Refusals(msgspec.Struct, frozen=True):
     def after(cls, earlier: _Refusals | None, reason: str, now: float) -> _Refusals:
         count = earlier.count + 1 if earlier else 1
         # The first refusal is often a post-only order that the market crossed: the next tick's price mends it.
-        wait_s = 0.0 if count < 3 else min(2.0 ** (count - 3), 30.0)
+        wait_s = 0.0 if count < 3 else _grown(1.0, count - 3)
         return cls(count, now + wait_s, reason.rstrip(".") or "no reason given")
 
+
+def _grown(wait_s: float, failures: int) -> float:
+    """The wait doubled with each failure, up to half a minute. A side may be refused for days: the count is unbounded,
+    the exponent of a float is not."""
+    return min(wait_s * 2.0 ** min(failures, 16), _LONGEST_WAIT_S)
+
+
+_LONGEST_WAIT_S = 30.0
 
 _CLOCKS_DIFFER_NS = 60 * NS
 """Venue stamps are another machine's: ask for executions from a minute earlier. Repeated fills are recognised."""
