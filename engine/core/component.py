@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from engine.venues.hub import MarketHub
 
 
+Hear = Callable[[Any], None]
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """For whom this runtime trades. The same fields stand on every log line and event."""
 
@@ -49,6 +52,7 @@ class Runtime:
     scheduler.every(…) runs the component's ticks: none fires before the service begins, all end with it
     record(event)      hands an event of `engine.metrics.events` to every sink of the file; never blocks, never raises
     spawn(coro, name)  starts a task the container owns: it is cancelled at unload, and its failure faults the service
+    hearing(callback)  wraps a callback for a feed that other services hear too: its failure faults this service alone
     restore            what a previous holder left, None on a first start
     outlets            ports the host opens to the outside by name ("postgres", "live"); empty when a file runs alone
     manual_halt()      why a person's durable kill switch forbids trading, or an empty string
@@ -64,6 +68,7 @@ class Runtime:
         permit: Permit,
         record: Callable[[msgspec.Struct], None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        hearing: Callable[[Hear], Hear] = lambda callback: callback,
         restore: Restore | None = None,
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
         manual_halt: Callable[[], str] = lambda: "",
@@ -75,6 +80,7 @@ class Runtime:
         self.permit = permit
         self.record = record
         self.spawn = spawn
+        self.hearing = hearing
         self.restore = restore
         self.outlets = outlets or {}
         self.manual_halt = manual_halt

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from engine.core.clock import Clock, SystemClock
-from engine.core.component import AlwaysPermitted, Component, Identity, Permit, Runtime
+from engine.core.component import AlwaysPermitted, Component, Hear, Identity, Permit, Runtime
 from engine.core.config import ComponentSpec, Config, ConfigError, Problem, Reference, load_order
 from engine.core.decimals import MONEY
 from engine.core.errors import EngineError
@@ -112,6 +112,7 @@ class Container:
                     permit=permit or AlwaysPermitted(),
                     record=self._record,
                     spawn=self._spawner(name),
+                    hearing=self._hearer(name),
                     restore=restore,
                     outlets=outlets,
                     manual_halt=manual_halt,
@@ -265,6 +266,18 @@ class Container:
             return task
 
         return spawn
+
+    def _hearer(self, owner: str) -> Callable[[Hear], Hear]:
+        def hearing(callback: Hear) -> Hear:
+            def hear(news: Any) -> None:
+                try:
+                    self._context.copy().run(callback, news)
+                except Exception as error:  # the container's edge: the feed has other readers
+                    self._fail(owner, error)
+
+            return hear
+
+        return hearing
 
     def _ended(self, owner: str, task: asyncio.Task[None]) -> None:
         self._tasks[owner].discard(task)

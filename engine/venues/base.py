@@ -13,7 +13,8 @@ class MarketFeed:
     """The public state of one market, kept by one writer and shared by every reader of this host.
 
     `received_at` is the monotonic time of the last trustworthy book update; None means no book yet or the feed is down.
-    Readers never change `book`. Callbacks run synchronously on the loop and must be quick.
+    Readers never change `book`. Callbacks run synchronously on the loop and must be quick; components register theirs
+    through `runtime.hearing`, since whatever one raises would otherwise end the feed for every reader.
     """
 
     def __init__(self, instrument: Instrument, *, source: str) -> None:

@@ -87,8 +87,10 @@ class PaperExchange(Component):
         self._sequence = self._sent = 0
         for report in restore.orders if restore is not None else ():
             self._restore(report)
-        feed.on_book.append(self._on_book)
-        feed.on_trade.append(self._on_trade)
+        self._hear_book = self.runtime.hearing(self._on_book)
+        self._hear_trade = self.runtime.hearing(self._on_trade)
+        feed.on_book.append(self._hear_book)
+        feed.on_trade.append(self._hear_trade)
         self._arrivals = self.runtime.scheduler.every(
             ARRIVALS_INTERVAL_S, self._advance_now, name=f"{self.name} arrivals"
         )
@@ -97,9 +99,9 @@ class PaperExchange(Component):
         if self._feed is None:
             return
         self._arrivals.cancel()
-        if self._on_book in self._feed.on_book:
-            self._feed.on_book.remove(self._on_book)
-            self._feed.on_trade.remove(self._on_trade)
+        if self._hear_book in self._feed.on_book:
+            self._feed.on_book.remove(self._hear_book)
+            self._feed.on_trade.remove(self._hear_trade)
         self._feed = None
 
     def _restore(self, report: OrderReport) -> None:
