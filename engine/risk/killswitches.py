@@ -13,6 +13,7 @@ from typing import Annotated
 
 from engine.core.component import Component
 from engine.core.params import Items, Money, PathText, Seconds
+from engine.core.states import State
 from engine.marketmaking.base import Trip
 from engine.risk.base import KillSwitch, RiskState
 
@@ -74,9 +75,11 @@ class DataLag(Component):
         self._good_at: float | None = None
 
     def check(self, state: RiskState) -> Trip | None:
-        age_s = state.feed.age_s(state.monotonic)
-        if age_s is not None:
-            self._good_at = state.monotonic - age_s
+        received_at = state.feed.received_at
+        if state.state is State.STARTING:
+            self._good_at = None  # last asked before a pause: what was seen then is not the last good book
+        if received_at is not None and (self._good_at is None or not state.feed.problem):
+            self._good_at = received_at
         elif self._good_at is None:
             self._good_at = state.monotonic
         lag_s = state.monotonic - self._good_at

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.core.component import Component
+from engine.core.states import State
 from engine.risk.killswitches import AnyOf, DataLag, Inventory, Loss, Manual
 from engine.testing import RecordingRuntime
 from tests.engine.risk.moments import D, Moment
@@ -112,3 +113,32 @@ def test_any_reports_the_first_that_trips() -> None:
     assert both.check(moment.state(position_base=D(11))).switch == "inventory"  # type: ignore[union-attr]
     both_tripped = moment.state(position_base=D(11), total_pnl_quote=Decimal(-51))
     assert both.check(both_tripped).switch == "loss"  # type: ignore[union-attr]
+
+
+def test_data_lag_does_not_count_the_time_before_a_start_against_a_feed_whose_trouble_just_began() -> None:
+    """It is asked while ACTIVE and at a start: what it saw before a night of PAUSED is not the last good book."""
+    switch = named(DataLag(), "lag")
+    moment = Moment()
+    start = moment.clock.monotonic()
+    assert switch.check(moment.state()) is None
+
+    moment.clock.move_to(start + 3600)
+    moment.feed.received_at = start + 3599
+    moment.feed.problem = "a gap of 2 messages"
+    assert switch.check(moment.state(state=State.STARTING)) is None
+    moment.clock.move_to(start + 3609.5)
+    trip = switch.check(moment.state())
+    assert trip is not None
+    assert trip.value == D("10.500")
+
+
+def test_data_lag_gives_a_feed_without_any_book_its_time_from_the_start() -> None:
+    switch = named(DataLag(), "lag")
+    moment = Moment()
+    start = moment.clock.monotonic()
+    assert switch.check(moment.state()) is None
+    moment.feed.received_at = None
+    moment.clock.move_to(start + 3600)
+    assert switch.check(moment.state(state=State.STARTING)) is None
+    moment.clock.move_to(start + 3610.5)
+    assert switch.check(moment.state()) is not None
