@@ -53,5 +53,6 @@ class OwnFills:
         if fill.symbol != self._tracker.symbol or not self._ids.owns(fill.client_order_id):
             return False
         if self._ids.is_this_holders(fill.client_order_id):
-            return True
+            # The tracker forgets an order only when all of it is booked: what comes after that is a repetition.
+            return self._tracker.find(fill.client_order_id) is not None
         return fill.ts_ns >= self._since_ns and fill.fill_id not in self._recorded

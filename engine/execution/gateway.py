@@ -219,11 +219,12 @@ class Gateway:
             wait_s = _grown(self._timeout_s, self._unanswered_asks) / 2
             self._ask_again_at = self._clock.monotonic() + wait_s
 
-    async def ask(self, about: Collection[TrackedOrder]) -> list[str]:
+    async def ask(self, about: Collection[TrackedOrder], *, since_ns: int | None = None) -> list[str]:
         """Ask the venue for open orders and executions and conclude what follows about some; returns what rests by id.
 
-        Open orders first: an order missing there has ended, and its executions are all in the fills asked for after.
-        An order of ours that is listed but not tracked is taken up. Raises the venue's EngineError.
+        Open orders first: an order missing there has ended, and its executions are all in the fills asked for after,
+        those since `since_ns` too when it is given. An order of ours that is listed but not tracked is taken up.
+        Raises the venue's EngineError.
         """
         asked_at = self._clock.monotonic()
         listed = {
@@ -231,9 +232,9 @@ class Gateway:
             for report in await self._exchange.open_orders(self._symbol)
             if self._ids.owns(report.client_order_id) and not self._ids.is_newer(report.client_order_id)
         }
-        if about:
-            since_ns = min(order.created_ns for order in about) - _CLOCKS_DIFFER_NS
-            for fill in await self._exchange.fills(self._symbol, since_ns):
+        stamps = [order.created_ns for order in about] + ([] if since_ns is None else [since_ns])
+        if stamps:
+            for fill in await self._exchange.fills(self._symbol, max(0, min(stamps) - _CLOCKS_DIFFER_NS)):
                 self._on_fill(fill)
         for report in listed.values():
             order = self._tracker.find(report.client_order_id)
@@ -257,10 +258,11 @@ class Gateway:
 
     # Proof
 
-    async def sweep(self, *, within_s: float) -> Proof:
+    async def sweep(self, *, within_s: float, since_ns: int | None = None) -> Proof:
         """Cancel everything of ours and ask until the venue lists nothing, at most for `within_s`.
 
-        Orders are named one by one: the account may hold others' orders, and they are none of our business.
+        since_ns: also hear of every execution since then. Orders are named one by one: the account may hold others'
+        orders, and they are none of our business.
         """
         began, began_here = self._clock.monotonic(), time.monotonic()
         cancelled: dict[str, None] = {}
@@ -270,7 +272,8 @@ class Gateway:
             cancelled.update((order.client_order_id, None) for order in working)
             try:
                 await self._cancel_again(working)
-                resting = await self._bounded(self.ask([*self._tracker.working(), *self._tracker.in_doubt()]))
+                about = [*self._tracker.working(), *self._tracker.in_doubt()]
+                resting = await self._bounded(self.ask(about, since_ns=since_ns))
                 detail = self._what_is_left(resting)
             except (EngineError, TimeoutError) as error:
                 detail = f"The venue could not be asked: {str(error) or 'no answer in time'}."

@@ -99,6 +99,7 @@ class Live(Component):
         self.response_timeout_s = response_timeout_s
         self._gateway: Gateway | None = None
         self._waiting = False
+        self._caught_up = False
 
     @property
     def immediate(self) -> bool:
@@ -162,7 +163,11 @@ class Live(Component):
         for report in restore.orders if restore else ():
             if not report.status.is_final and self.tracker.find(report.client_order_id) is None:
                 self.tracker.adopt(report)
-        return await self.sweep(within_s)
+        # Once in a life: what a lost holder did not live to record is asked for; from then on we hear for ourselves.
+        since_ns = restore.last_fill_ns if restore and not self._caught_up else None
+        proof = await self._open.sweep(within_s=within_s, since_ns=since_ns)
+        self._caught_up = self._caught_up or proof.clean
+        return proof
 
     async def sweep(self, within_s: float) -> Proof:
         return await self._open.sweep(within_s=within_s)

@@ -86,6 +86,7 @@ class MarketMaking(Component):
         self._swept = asyncio.Event()
         self._balances_due = 0.0
         self._loaded = False
+        self._clearing: asyncio.Task[None] | None = None
 
     # Life
 
@@ -95,13 +96,17 @@ class MarketMaking(Component):
         instrument = self.feed.instrument
         self.account = Account(instrument, restore=runtime.restore)
         self._rounding = Rounding(instrument)
+        before_ns = runtime.clock.now_ns()
         self.tracker = self.executor.attach(self)
+        if self.tracker.symbol != self.symbol:
+            # Its orders would go to one market at the prices of another.
+            raise NotReady(f"{self.name} quotes {self.symbol}, but its executor trades {self.tracker.symbol}.")
         self._own_fills = OwnFills(
             account=self.account,
             tracker=self.tracker,
             identity=runtime.identity,
             restore=runtime.restore,
-            now_ns=runtime.clock.now_ns(),
+            now_ns=before_ns,
         )
         self.job = runtime.scheduler.every(self.interval_ms / 1000, self.tick, name=f"tick {self.symbol}")
         self.reporter = Reporter(self, view_every_s=0.2 if self.interval_ms < 500 else 0.5)
@@ -125,10 +130,13 @@ class MarketMaking(Component):
         if self.machine.state in (State.STARTING, State.ACTIVE):
             return
         self.machine.fire(Trigger.START, reason)
-        refusal = self.runtime.manual_halt() or self._not_permitted() or await self._make_ready()
+        if self._clearing is not None:
+            self._clearing.cancel()
+        refusal = self._forbidden() or await self._make_ready()
         if not self._still(State.STARTING):
             return  # paused or halted meanwhile
-        if refusal:
+        # Asked again: a kill may have come while the venue was answering.
+        if refusal := refusal or self._forbidden():
             await self.pause(f"Not started: {refusal}")
             return
         if trip := self.killswitch.check(self._risk_state()):
@@ -149,11 +157,19 @@ class MarketMaking(Component):
     async def clear_leftovers(self) -> None:
         if detail := await self._take_over():
             self._notice("error", f"Some orders of an earlier holder may still rest on {self.symbol}: {detail}")
+            self._clearing = self.runtime.spawn(self._clear_leftovers(), f"clear {self.symbol}")
+
+    async def _clear_leftovers(self) -> None:
+        """Go on until the venue confirms it, or a command brings a clearing of its own."""
+        while self._still(State.PAUSED):
+            await self.runtime.clock.sleep_until(self.runtime.clock.monotonic() + 1)
+            if self._still(State.PAUSED) and not await self._take_over():
+                return
 
     async def _take_over(self) -> str:
         """Cancel what an earlier holder left; why that is not certain to have worked, or empty."""
         proof = await self.executor.take_over(SWEEP_S)
-        if proof.cancelled:
+        if proof.clean and proof.cancelled:
             self._notice("info", f"Cancelled {proof.cancelled} orders left by an earlier holder.")
         return proof.detail
 
@@ -346,6 +362,9 @@ class MarketMaking(Component):
     def _still(self, state: State) -> bool:
         """Whether nothing changed the state while we waited."""
         return self.machine.state is state
+
+    def _forbidden(self) -> str:
+        return self.runtime.manual_halt() or self._not_permitted()
 
     def _not_permitted(self) -> str:
         return "" if self.runtime.permit.valid() else "This process may not trade now: its lease has run out."

@@ -39,8 +39,8 @@ components:
   loss: {{id: killswitches.loss, args: {{max_loss_quote: !decimal "500"}}}}
   lag: {{id: killswitches.data_lag}}
   manual: {{id: killswitches.manual}}
-  kill: {{id: killswitches.any, args: {{switches: ["@inventory", "@loss", "@lag", "@manual"]}}}}
-  executor: {{id: marketmaking.executors.{executor}, args: {{exchange: "@venue", symbol: "@symbol"}}}}
+  kill: {{id: killswitches.any, args: {{switches: [{switches}]}}}}
+  executor: {{id: marketmaking.executors.{executor}, args: {{exchange: "@venue", symbol: "{executor_symbol}"}}}}
   memory: {{id: sinks.memory}}
   quoting:
     id: marketmaking
@@ -60,6 +60,8 @@ DEFAULTS = {
     "spacing": "5",
     "max_position": "20000",
     "executor": "live",
+    "executor_symbol": "@symbol",
+    "switches": '"@inventory", "@loss", "@lag", "@manual"',
     "interval_ms": "1000",
     "threshold": "5",
 }

@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from engine.core.clock import NS
+from engine.core.errors import AuthRejected, EngineError
 from engine.core.service import Restore, Service
 from engine.core.states import State, TransitionRefused
-from engine.market.types import MarketStatus, OrderReport, OrderStatus, Side
+from engine.market.types import Fill, MarketStatus, OrderReport, OrderStatus, Side
 from engine.metrics.events import (
     FillRecorded,
     HaltCompleted,
@@ -468,4 +470,126 @@ async def test_shadow_mode_publishes_what_it_would_quote_and_sends_nothing() -> 
     assert desk.events(Sample)[-1].open_bids == 0
     await desk.service.pause("enough")
     assert desk.events(QuotesSimulated)[-1].quotes == ()
+    await desk.close()
+
+
+# What must not slip through
+
+
+async def test_a_kill_that_comes_while_a_start_waits_for_the_venue_needs_no_manual_switch_in_the_file() -> None:
+    halt: list[str] = []
+    desk = await Desk(immediate="false", switches='"@loss"', manual_halt=lambda: halt[0] if halt else "").open()
+    desk.venue.offline = "slow to answer"
+    starting = asyncio.create_task(desk.service.start("go"))
+    await desk.run(0.1)
+    assert desk.service.machine.state is State.STARTING
+    halt.append("The firm is halted by Dana: exercise.")
+    desk.venue.offline = ""
+    await desk.run(3)
+    await starting
+    assert desk.service.machine.state is State.PAUSED
+    assert desk.service.machine.reason == "Not started: The firm is halted by Dana: exercise."
+    assert "active" not in states(desk)
+    await desk.close()
+
+
+async def test_leftovers_that_could_not_be_cleared_at_once_are_cleared_as_soon_as_the_venue_answers() -> None:
+    """Q15: a deployment that stays paused must not leave a lost host's orders resting because the venue was away."""
+    left = OrderReport(
+        ts_ns=1,
+        client_order_id="mm-c-6-1",
+        venue_order_id="V9",
+        symbol="BTC/USDT",
+        side=Side.BUY,
+        price=D(49000),
+        size_base=D("0.01"),
+        filled_base=D(0),
+        status=OrderStatus.OPEN,
+    )
+    desk = Desk(token=7)
+    desk.venue._orders = {left.client_order_id: left}
+    await desk.open()
+    desk.venue.offline = "maintenance"
+    clearing = asyncio.create_task(desk.service.clear_leftovers())
+    await desk.run(20)
+    await clearing
+    assert any(event.level == "error" and "may still rest" in event.text for event in desk.events(Notice))
+
+    desk.venue.offline = ""
+    await desk.run(3)
+    assert nothing_rests(desk)
+    assert desk.service.machine.state is State.PAUSED
+    assert desk.events(Notice)[-1].text == "Cancelled 1 orders left by an earlier holder."
+
+    await desk.service.start("now")
+    await desk.run(3)
+    assert len(desk.venue.resting(Side.BUY)) == 3
+    cancels = [ids for call, ids in desk.venue.calls if call == "cancel"][-1]
+    assert cancels == ("mm-c-6-1",)
+    await desk.close()
+
+
+async def test_an_execution_that_nobody_recorded_is_found_when_taking_over() -> None:
+    """The host was lost before it wrote the order and its fill, and by now the order is gone from the venue."""
+    desk = Desk(token=7, restore=Restore(position_base=D(1), average_cost=D(50000), last_fill_ns=1_600_000_000 * NS))
+    lost = Fill(
+        ts_ns=1_600_000_001 * NS,
+        fill_id="F77",
+        client_order_id="mm-c-6-9",
+        venue_order_id="V77",
+        symbol="BTC/USDT",
+        side=Side.SELL,
+        price=D(50001),
+        size_base=D("0.8"),
+        fee=D(0),
+        fee_asset="USDT",
+    )
+    desk.venue._fills.append(lost)
+    await desk.open()
+    await desk.service.start("take over")
+    assert desk.service.account.position.base == D("0.2")
+    assert [event.fill.fill_id for event in desk.events(FillRecorded)] == ["F77"]
+    await desk.service.pause("lunch")
+    await desk.service.start("again")
+    assert desk.service.account.position.base == D("0.2")
+    await desk.close()
+
+
+async def test_a_file_whose_executor_trades_another_market_does_not_load() -> None:
+    desk = Desk(executor_symbol="BTC/USDC")
+    with pytest.raises(EngineError, match="quotes BTC/USDT, but its executor trades BTC/USDC"):
+        await desk.container.load()
+    assert not desk.container.unload_errors
+
+
+async def test_a_start_that_the_venue_refuses_our_credentials_for_ends_paused() -> None:
+    desk = await Desk().open()
+
+    async def refuse() -> None:
+        raise AuthRejected("The key was revoked.")
+
+    desk.venue.balances = refuse  # type: ignore[method-assign, assignment]
+    await desk.service.start("go")
+    assert desk.service.machine.state is State.PAUSED
+    assert "The key was revoked." in desk.service.machine.reason
+    await desk.close()
+
+
+async def test_an_execution_told_again_long_after_its_order_was_forgotten_counts_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A venue asked about an old order tells every execution since, more than anybody remembers by number."""
+    monkeypatch.setattr("engine.execution.tracker._REMEMBERED_ORDERS", 2)
+    monkeypatch.setattr("engine.execution.tracker._REMEMBERED_FILLS", 2)
+    desk = await active(levels="1")
+    for _ in range(6):
+        desk.venue.trade("49900", "1", Side.SELL)
+        desk.venue.trade("50100", "1", Side.BUY)
+        await desk.run(2)
+    position, count = desk.service.account.position.base, len(desk.events(FillRecorded))
+    assert count == 12
+    for fill in desk.venue._fills:
+        desk.service.on_fill(fill)
+    assert desk.service.account.position.base == position
+    assert len(desk.events(FillRecorded)) == count
     await desk.close()
