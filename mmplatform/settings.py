@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,7 +28,7 @@ ENGINE_SLOTS = int(os.environ.get("MM_ENGINE_SLOTS") or os.cpu_count() or 1)
 REHEARSAL_SLOTS = int(os.environ.get("MM_REHEARSAL_SLOTS") or 1)
 
 
-def _database(url: str) -> dict[str, object]:
+def _database(url: str) -> dict[str, Any]:
     parts = urlparse(url)
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -41,6 +42,16 @@ def _database(url: str) -> dict[str, object]:
 
 
 DATABASES = {"default": _database(DATABASE_URL)}
+if DATABASE_POOL := int(os.environ.get("MM_DATABASE_POOL") or 0):
+    # A new connection costs more than most pages ask of it. Only the web process keeps a pool: workers fork, and hosts
+    # hold connections of their own. After an outage the next request tries at once instead of waiting out a backoff.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 2,
+        "max_size": DATABASE_POOL,
+        "timeout": 5,
+        "reconnect_timeout": 2,
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [

@@ -19,8 +19,10 @@ from monitoring.uptime import uptime_this_month, uptime_today
 from strategies.choices import KillScope
 from strategies.selectors import engaged
 
-EVENTS_SHOWN = 12
+EVENTS_SHOWN = 20
 SPARK_S = 120
+PASSING = [state.value for state in (State.STARTING, State.PAUSING, State.HALTING)]
+"""States on the way to another: the desk's list names where they led."""
 
 
 def desk(request: HttpRequest) -> HttpResponse:
@@ -54,7 +56,8 @@ def _desk(request: HttpRequest) -> HttpResponse:
 def desk_events(request: HttpRequest) -> HttpResponse:
     """The latest events of everything on the desk, as a partial."""
     watched_ids = [each.pk for each in watched(request.user)]
-    events = DeploymentEvent.objects.filter(deployment_id__in=watched_ids).select_related("deployment")[:EVENTS_SHOWN]
+    events = DeploymentEvent.objects.filter(deployment_id__in=watched_ids).select_related("deployment")
+    events = events.exclude(kind="state", detail__new__in=PASSING)[:EVENTS_SHOWN]
     return render(request, "monitoring/desk_events.html", {"events": events})
 
 
