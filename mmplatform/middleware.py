@@ -15,7 +15,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         # Plotly and the tiles set inline styles; nothing a person typed is ever put into one.
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
-        "connect-src 'self' ws: wss:",
+        "connect-src 'self'",
         "object-src 'none'",
         "base-uri 'none'",
         "form-action 'self'",

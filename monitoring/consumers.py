@@ -8,12 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from importlib import import_module
 from typing import Any
 
 import msgspec
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
 
 from clients.access import Action, may
 from clients.models import User
@@ -28,10 +32,21 @@ BEAT_S = 2.0
 RECHECK_S = 15.0
 TILES_EVERY_S = 0.5
 
-PNL_OF_TILE = ("pnl_quote",)
-PNL_OF_SAMPLE = ("realised_quote", "unrealised_quote", "fees_quote")
-DESK_ONLY_OF_SAMPLE = ("quoting_reason", "tick_us", "tick_late_ms", "orders_sent", "cancels_sent", "reference_price")
 PORTAL_FRAMES = {"view", "fill"}
+PNL = frozenset({"pnl_quote", "realised_quote", "unrealised_quote", "fees_quote"})
+"""A client's where the mandate shares it."""
+MARKET_SIDE = frozenset(
+    {
+        *("dep", "sent_ms", "kept_ms", "market_ns", "ts_ns", "state", "book_age_ms"),
+        *("mid", "best_bid", "best_ask", "market_spread_bps", "market_bid_depth_quote", "market_ask_depth_quote"),
+        *("own_bid", "own_ask", "own_spread_bps", "open_bids", "open_asks"),
+        *("own_bid_depth", "own_ask_depth", "own_bid_depth_quote", "own_ask_depth_quote"),
+        *("position_base", "base_total", "quote_total", "inventory_ratio", "volume_quote", "fills"),
+    }
+)
+"""What a client may always see of a sample or tile. A figure not named here is the desk's until somebody decides."""
+OF_ORDER = frozenset({"side", "level", "price", "size_base", "filled_base", "status", "age_ms"})
+WORDS = frozenset({"reason", "quoting_reason"})
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -128,12 +143,11 @@ class DeskConsumer(LiveConsumer):
     def redacted(self, pk: int, text: str) -> str:
         if self.of_desk:
             return text
-        tile = json.loads(text)
-        for name in () if self.shares.get(pk) else PNL_OF_TILE:
-            tile[name] = None
-        return json.dumps(tile | {"reason": "", "quoting_reason": ""})
+        return json.dumps(for_client(json.loads(text), with_pnl=self.shares.get(pk, False)))
 
     def record(self, pk: int, record: Record) -> None:
+        if pk not in self.shares:
+            return
         told = {name: record[name] for name in ("wanted", "observed", "held")}
         told |= {"dep": pk, "reason": record["observed_reason"] if self.of_desk else ""}
         self.mailbox.put(json.dumps({"type": "record", "data": told}), key=("record", pk))
@@ -184,17 +198,23 @@ class DeploymentConsumer(LiveConsumer):
         if kind == "fill":
             # Only the word that there is a new one: the page then asks for what it may show.
             return json.dumps({"type": "fill", "dep": self.pk, "sent_ms": frame["sent_ms"]})
-        hidden = DESK_ONLY_OF_SAMPLE if self.with_pnl else DESK_ONLY_OF_SAMPLE + PNL_OF_SAMPLE
-        for name in hidden:
-            frame["data"]["sample"][name] = "" if name == "quoting_reason" else None
-        frame["data"]["notes"] = []
-        for order in frame["data"]["orders"]:
-            order["client_order_id"] = ""
-        return json.dumps(frame)
+        view = frame["data"]
+        told = {name: view[name] for name in ("ts_ns", "bids", "asks")}
+        told |= {"sample": for_client(view["sample"], with_pnl=self.with_pnl), "notes": []}
+        told["orders"] = [
+            {name: value if name in OF_ORDER else "" for name, value in order.items()} for order in view["orders"]
+        ]
+        return json.dumps(frame | {"data": told})
 
     def record(self, pk: int, record: Record) -> None:
         told: dict[str, Any] = record if self.of_desk else {"wanted": record["wanted"], "observed": record["observed"]}
         self.mailbox.put(json.dumps({"type": "record", "data": told}), key="record")
+
+
+def for_client(figures: dict[str, Any], *, with_pnl: bool) -> dict[str, Any]:
+    """A sample or tile as its client sees it: the same names, the desk's own figures null and its words empty."""
+    shown = MARKET_SIDE | PNL if with_pnl else MARKET_SIDE
+    return {name: value if name in shown else "" if name in WORDS else None for name, value in figures.items()}
 
 
 class _Kind(msgspec.Struct):
@@ -213,9 +233,10 @@ def _scope_of(
 ) -> tuple[bool, dict[int, bool]] | None:
     """Whether the person is the desk's, and the deployments they may hear, each with whether PnL is theirs to see.
 
-    None for visitors, for accounts that were closed since, and for sessions that were signed out.
+    None for visitors, for accounts that were closed since, and for sessions that ended: signed out, run out, or of an
+    older password.
     """
-    if session is not None and not session.exists(session.session_key):
+    if session is not None and not _still_signed_in(session):
         return None
     user = User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
     if user is None:
@@ -223,3 +244,10 @@ def _scope_of(
     seen = watchable(user)
     seen = seen.filter(ended_at=None).exclude(mode=Mode.REPLAY) if pk is None else seen.filter(pk=pk)
     return may(user, Action.VIEW), {each.pk: shows_pnl(user, each) for each in seen}
+
+
+def _still_signed_in(session: SessionBase) -> bool:
+    """Whether a page asked for now would still find the person signed in."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session.session_key)
+    return get_user(request).is_authenticated

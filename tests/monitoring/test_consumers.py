@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,16 +12,20 @@ from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+from channels.auth import AuthMiddlewareStack
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
+from django.test import Client as Browser
+from django.utils import timezone
 from redis import Redis
 
 from clients.models import Membership, User
 from engine.core.states import State
 from engine.market.types import OrderStatus, Side
 from engine.metrics.events import LiveOrder, Notice, Sample, View
-from monitoring.consumers import SIGNED_OUT, STRANGER
+from monitoring.consumers import MARKET_SIDE, PNL, SIGNED_OUT, STRANGER, for_client
 from monitoring.live import bridge, deployment_channel, last_view_key, tile_channel
 from monitoring.publisher import event_frame, tile_frame
 from monitoring.routing import router
@@ -213,3 +218,61 @@ async def test_whoever_loses_the_right_stops_hearing(world: World, monkeypatch: 
             while (message := await portal.receive_output(timeout=5))["type"] == "websocket.send":
                 pass
         assert message["code"] == STRANGER
+
+
+@pytest.mark.parametrize("leave", ["sign out", "new password", "run out"])
+async def test_a_session_that_ended_stops_hearing(world: World, monkeypatch: pytest.MonkeyPatch, leave: str) -> None:
+    monkeypatch.setattr("monitoring.consumers.BEAT_S", 0.05)
+    monkeypatch.setattr("monitoring.consumers.RECHECK_S", 0.1)
+    browser = Browser()
+    await database_sync_to_async(browser.force_login)(world.vera)
+
+    def end() -> None:
+        if leave == "sign out":
+            browser.logout()
+        elif leave == "new password":
+            world.vera.set_password("correct horse battery")
+            world.vera.save(update_fields=["password"])
+        else:
+            Session.objects.update(expire_date=timezone.now() - datetime.timedelta(seconds=1))
+
+    headers = [(b"cookie", f"sessionid={browser.cookies['sessionid'].value}".encode())]
+    scope = {"type": "websocket", "path": "/ws/desk/", "headers": headers, "subprotocols": []}
+    communicator = ApplicationCommunicator(AuthMiddlewareStack(router), scope)
+    await communicator.send_input({"type": "websocket.connect"})
+    assert (await communicator.receive_output(timeout=5))["type"] == "websocket.accept"
+    await hear(communicator, kind("server"))
+    await database_sync_to_async(end)()
+    async with asyncio.timeout(5):
+        while (message := await communicator.receive_output(timeout=5))["type"] == "websocket.send":
+            pass
+    assert message["code"] == SIGNED_OUT
+    await communicator.send_input({"type": "websocket.disconnect", "code": SIGNED_OUT})
+    await communicator.wait(timeout=5)
+    await bridge().close()
+
+
+async def test_tiles_of_a_client_that_let_somebody_go_fall_silent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitoring.consumers.BEAT_S", 0.05)
+    monkeypatch.setattr("monitoring.consumers.RECHECK_S", 0.1)
+    deployment = world.acorn.deployment
+    async with socket(world.bob, "/ws/desk/") as portal:
+        await hear(portal, kind("record"))
+        await database_sync_to_async(Membership.objects.filter(user=world.bob).delete)()
+        for _ in range(6):
+            await hear(portal, kind("server"))
+        await database_sync_to_async(deployment_start)(deployment=deployment, actor=world.dora, reason="let us begin")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await hear(portal, kind("record"))
+
+
+def test_every_figure_of_a_sample_was_decided_upon() -> None:
+    """A new figure is the desk's alone until it is named among those a client may see."""
+    desks_own = {"reference_price", "orders_sent", "cancels_sent", "tick_late_ms", "tick_us", "quoting_reason"}
+    assert set(Sample.__struct_fields__) - MARKET_SIDE - PNL == desks_own
+    figures = {**dict.fromkeys(Sample.__struct_fields__, 1), "edge_of_ours": 1}
+    seen = {name for name, value in for_client(figures, with_pnl=False).items() if value}
+    assert seen == MARKET_SIDE & figures.keys()
