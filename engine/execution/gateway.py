@@ -39,6 +39,7 @@ class Gateway:
     on_fill(fill)        hears of executions found by asking; may be told one twice
     on_trouble(reason)   hears that a person is needed: the venue refuses our credentials
     response_timeout_s   an order or cancel not answered for this long is unknown, and the venue is asked
+    audit_every_s        how often the venue's list of open orders is compared with ours when nothing is in doubt
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Gateway:
         on_fill: Callable[[Fill], None],
         on_trouble: Callable[[str], None],
         response_timeout_s: float,
+        audit_every_s: float,
     ) -> None:
         self.orders_sent = 0
         self.cancels_sent = 0
@@ -69,6 +71,8 @@ class Gateway:
         self._placing = 0
         self._asking = False
         self._ask_again_at = 0.0
+        self._audit_every_s = audit_every_s
+        self._audit_at = clock.monotonic() + audit_every_s
         self._unanswered_asks = 0
         self._refusals: dict[Slot, _Refusals] = {}
 
@@ -190,9 +194,13 @@ class Gateway:
             if waits and now - order.status_at > self._timeout_s:
                 self._tracker.lose(order, f"The venue did not answer within {self._timeout_s:g} s.")
         self._give_up_on_lost_executions(now)
-        if self._asking or now < self._ask_again_at or not self._tracker.in_doubt():
+        if self._asking or now < self._ask_again_at:
             return
-        await self._run(self._ask_once(), "ask")
+        if self._tracker.in_doubt():
+            await self._run(self._ask_once(), "ask")
+        elif now >= self._audit_at and self._tracker.all_rest():
+            self._audit_at = now + self._audit_every_s
+            await self._run(self._ask_once(), "audit")
 
     def _give_up_on_lost_executions(self, now: float) -> None:
         """A venue that reports an execution and never lists it leaves the position unknown: a person must look."""
@@ -208,7 +216,9 @@ class Gateway:
     async def _ask_once(self) -> None:
         self._asking = True
         try:
-            await self.ask(self._tracker.in_doubt())
+            asked_at = self._clock.monotonic()
+            listed = await self.ask(self._tracker.in_doubt())
+            self._miss(asked_at, listed)
             self._unanswered_asks = 0
         except EngineError as error:
             self._unanswered_asks += 1
@@ -218,6 +228,13 @@ class Gateway:
             self._asking = False
             wait_s = _grown(self._timeout_s, self._unanswered_asks) / 2
             self._ask_again_at = self._clock.monotonic() + wait_s
+
+    def _miss(self, asked_at: float, listed: Collection[str]) -> None:
+        """Put in doubt what we take for resting and the venue does not list: its last word did not reach us."""
+        for order in list(self._tracker.working()):
+            quiet_s = asked_at - order.status_at
+            if order.rests and order.client_order_id not in listed and quiet_s > self._timeout_s:
+                self._tracker.lose(order, "The venue no longer lists it among the open orders.")
 
     async def ask(self, about: Collection[TrackedOrder], *, since_ns: int | None = None) -> list[str]:
         """Ask the venue for open orders and executions and conclude what follows about some; returns what rests by id.

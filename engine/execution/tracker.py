@@ -97,6 +97,7 @@ class TrackedOrder:
         "confirmed",
         "created_at",
         "created_ns",
+        "filled_at",
         "filled_base",
         "level",
         "price",
@@ -131,6 +132,8 @@ class TrackedOrder:
         self.reason = ""
         self.filled_base = ZERO
         """Executed, as far as the venue has told in reports or fills."""
+        self.filled_at = at
+        """When the venue last told of more."""
         self.booked_base = ZERO
         """Executed, by the fills that have reached the books."""
         self.confirmed = False
@@ -196,8 +199,18 @@ class OrderTracker:
         return [order for order in self.working() if order.status is not OrderStatus.CANCELLING]
 
     def in_doubt(self) -> list[TrackedOrder]:
-        """Orders about which the venue must be asked."""
-        return [order for order in self.live.values() if order.status is OrderStatus.UNKNOWN or order.status in FINAL]
+        """Orders about which the venue must be asked: unknown ones, and executions told of but never listed."""
+        return [
+            order
+            for order in self.live.values()
+            if order.status is _UNKNOWN
+            or order.status in FINAL
+            or (order.filled_base > order.booked_base and self._clock.monotonic() - order.filled_at > _FILL_FOLLOWS_S)
+        ]
+
+    def all_rest(self) -> bool:
+        """Whether every order is steady in the book: none on its way in or out, none in doubt."""
+        return all(order.status in (_OPEN, _PART) for order in self.live.values())
 
     def unbooked(self) -> list[TrackedOrder]:
         """Orders that ended with executions which have not reached the books."""
@@ -309,6 +322,7 @@ class OrderTracker:
         grown = filled_base > order.filled_base
         if grown:
             order.filled_base = min(filled_base, max(order.size_base, order.booked_base))
+            order.filled_at = self._clock.monotonic()
         new = TRANSITIONS.get((old, event), old)
         if new is not old:
             order.status = new
@@ -351,6 +365,9 @@ class OrderTracker:
             )
         )
 
+
+_FILL_FOLLOWS_S = 1.0
+"""The execution itself usually comes within this after the report that tells of it."""
 
 _REMEMBERED_ORDERS = 2_000
 _REMEMBERED_FILLS = 20_000

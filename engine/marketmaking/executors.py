@@ -93,10 +93,14 @@ class Live(Component):
         response_timeout_s: Annotated[
             Decimal, Seconds(gt=0, le=60, help="An order or cancel not answered for this long is unknown")
         ] = Decimal(5),
+        audit_every_s: Annotated[
+            Decimal, Seconds(ge=1, help="Compare our orders with the venue's list of open orders this often")
+        ] = Decimal(15),
     ) -> None:
         self.exchange = exchange
         self.symbol = symbol
         self.response_timeout_s = response_timeout_s
+        self.audit_every_s = audit_every_s
         self._gateway: Gateway | None = None
         self._waiting = False
         self._caught_up = False
@@ -130,6 +134,7 @@ class Live(Component):
             on_fill=desk.on_fill,
             on_trouble=desk.on_trouble,
             response_timeout_s=float(self.response_timeout_s),
+            audit_every_s=float(self.audit_every_s),
         )
         self._desk = desk
         self.exchange.on_fill.append(desk.on_fill)

@@ -102,6 +102,30 @@ async def test_a_lost_answer_blocks_the_slot_until_the_venue_has_been_asked() ->
     await desk.close()
 
 
+async def test_a_fill_nobody_was_told_of_is_found_by_the_next_audit() -> None:
+    desk = await active(levels="1")
+    await desk.run(7)
+    desk.venue.silent = True
+    order = next(iter(desk.service.tracker.working()))
+    desk.venue.fill(order.client_order_id)
+    assert desk.service.account.position.base == 0
+    await desk.run(25)
+    assert desk.service.account.position.base == order.size_base * order.side.sign
+    await desk.close()
+
+
+async def test_a_part_of_an_order_that_filled_unheard_is_found_too() -> None:
+    desk = await active(levels="1")
+    await desk.run(7)
+    desk.venue.silent = True
+    order = next(iter(desk.service.tracker.working()))
+    desk.venue.fill(order.client_order_id, "0.001")
+    await desk.run(25)
+    assert desk.service.account.position.base == D("0.001") * order.side.sign
+    assert order.status is OrderStatus.PARTIALLY_FILLED
+    await desk.close()
+
+
 async def test_an_order_that_never_arrived_is_given_up_only_after_it_could_have() -> None:
     desk = await active(levels="1")
     desk.venue.lose_requests = True
