@@ -54,7 +54,7 @@ class Gateway:
         on_fill: Callable[[Fill], None],
         on_trouble: Callable[[str], None],
         response_timeout_s: float,
-        audit_every_s: float,
+        audit_every_s: float = 15.0,
     ) -> None:
         self.orders_sent = 0
         self.cancels_sent = 0
