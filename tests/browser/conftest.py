@@ -52,9 +52,10 @@ class Desk:
     def link(self, user: str = "demo-admin") -> str:
         return self.url + self.manage("signin_link", "--user", user)
 
-    def web_process(self) -> psutil.Process:
+    def child(self, command: str) -> psutil.Process:
+        """The first process of the desk whose command line holds these words."""
         family = psutil.Process(self.process.pid).children(recursive=True)
-        return next(each for each in family if "uvicorn" in " ".join(each.cmdline()))
+        return next(each for each in family if command in " ".join(each.cmdline()))
 
 
 @pytest.fixture(scope="session")

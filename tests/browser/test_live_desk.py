@@ -124,7 +124,7 @@ def test_the_theme_is_remembered(desk_page: Page) -> None:
 
 def test_a_frozen_server_is_said_across_the_page_and_heals(desk_page: Page, desk: Desk) -> None:
     expect(desk_page.locator("[data-role=link]")).to_have_text("live")
-    web = desk.web_process()
+    web = desk.child("uvicorn")
     web.send_signal(signal.SIGSTOP)
     try:
         banner = desk_page.locator("[data-role=banner]")
@@ -139,8 +139,20 @@ def test_a_frozen_server_is_said_across_the_page_and_heals(desk_page: Page, desk
 
 def test_a_killed_server_comes_back_and_the_page_with_it(desk_page: Page, desk: Desk) -> None:
     expect(desk_page.locator("[data-role=link]")).to_have_text("live")
-    desk.web_process().kill()
+    desk.child("uvicorn").kill()
     expect(desk_page.locator("[data-role=banner]")).to_be_visible()
+    expect(desk_page.locator("[data-role=banner]")).to_be_hidden(timeout=30_000)
+    expect(desk_page.locator("[data-fleet=age]")).to_have_text(re.compile(r"^\d\.\d s$"))
+
+
+def test_a_silent_broker_is_said_across_the_page_and_heals(desk_page: Page, desk: Desk) -> None:
+    expect(desk_page.locator("[data-role=link]")).to_have_text("live")
+    broker = desk.child("valkey-server")
+    broker.send_signal(signal.SIGSTOP)
+    try:
+        expect(desk_page.locator("[data-role=banner]")).to_contain_text("The live feed is down", timeout=30_000)
+    finally:
+        broker.send_signal(signal.SIGCONT)
     expect(desk_page.locator("[data-role=banner]")).to_be_hidden(timeout=30_000)
     expect(desk_page.locator("[data-fleet=age]")).to_have_text(re.compile(r"^\d\.\d s$"))
 
