@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings as hypothesis
+
+# The same examples in every run, so that a red test is red for everybody; and no judgement on a busy machine's speed.
+# HYPOTHESIS=search looks for new ones.
+hypothesis.register_profile("suite", derandomize=True, deadline=None)
+hypothesis.register_profile("search", deadline=None)
+hypothesis.load_profile(os.environ.get("HYPOTHESIS", "suite"))
 
 pytest_plugins = ["tests.world"]
 
