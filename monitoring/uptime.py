@@ -80,11 +80,17 @@ COUNTS = """
 _COLUMNS = "deployment_id, client_id, obligation_id, ts, observed_s, met_s, met_bid_s, met_ask_s"
 _OVERWRITE = ", ".join(f"{c} = excluded.{c}" for c in ("observed_s", "met_s", "met_bid_s", "met_ask_s"))
 
+# OFFSET 0 has the primary key asked for each minute: left to itself, the planner knows nothing of a day's new partition
+# and compares every row of it with every minute.
 _TOUCHED = """(
     SELECT sample.*
     FROM unnest(%s::int[], %s::timestamptz[]) AS touched (deployment_id, minute)
-    JOIN monitoring_sample sample ON sample.deployment_id = touched.deployment_id
-     AND sample.ts >= touched.minute AND sample.ts < touched.minute + interval '1 minute'
+    CROSS JOIN LATERAL (
+        SELECT * FROM monitoring_sample s
+        WHERE s.deployment_id = touched.deployment_id
+          AND s.ts >= touched.minute AND s.ts < touched.minute + interval '1 minute'
+        OFFSET 0
+    ) AS sample
 )"""
 
 ROLL_KPI_1M = f"""
