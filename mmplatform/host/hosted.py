@@ -80,15 +80,24 @@ class Hosted:
     async def bring_up(self) -> None:
         """Build the service and bring it to the state its record calls for."""
         async with self._turn:
-            record = await self._read()
-            if record is None or self._is_leaving:
-                return
-            if record.mode is Mode.REPLAY and self.lost_slot is not None:
-                await self._end_replay(f"The host playing it was lost (slot {self.lost_slot}); start it again.")
-                return
-            if await self._build(record):
-                await self._settle(record)
-            self._is_up = True
+            try:
+                await self._come_up()
+            except DATABASE_ERRORS:
+                raise
+            except Exception as error:  # the host's edge: one deployment must not hurt the others
+                log.error("a deployment could not be brought up", deployment=self.id, exc_info=error)
+                if not self._is_leaving:
+                    await self.fail(f"could not be brought up: {_words(error)}")
+            self._is_up = True  # from here on commands are heeded, above all a kill
+
+    async def _come_up(self) -> None:
+        record = await self._read()
+        if record is None or self._is_leaving:
+            return
+        if record.mode is Mode.REPLAY and self.lost_slot is not None:
+            await self._end_replay(f"The host playing it was lost (slot {self.lost_slot}); start it again.")
+        elif await self._build(record):
+            await self._settle(record)
 
     async def _read(self) -> Record | None:
         house = self._house
@@ -96,8 +105,10 @@ class Hosted:
         if record is None:
             self._vanish()
             return None
+        if self._is_leaving:
+            return None
         self._record = record
-        self.kill_reason = record.kill_reason
+        self.kill_reason = record.kill_reason or self.kill_reason  # a notification may have been read since
         self._command = record.command
         if self.journal is not None:
             house.writer.close(self.journal)
@@ -118,7 +129,7 @@ class Hosted:
         if record.mode is Mode.REPLAY:
             self._rehearsal = Rehearsal(self.journal, self._house.writer, on_ended=self._recording_ended)
         try:
-            self.container = container_of(
+            container = self.container = container_of(
                 record,
                 house=self._house,
                 rehearsal=self._rehearsal,
@@ -128,13 +139,18 @@ class Hosted:
                 on_fault=self._on_fault,
                 on_event=self._on_event,
             )
-            await self.container.load()
-            await self.container.begin()
+            await container.load()
+            await container.begin()
         except Exception as error:  # the host's edge: one deployment must not hurt the others
-            reason = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
-            log.error("a deployment could not be built", deployment=self.id, exc_info=error)
             self.container = None
-            self._show_fault(f"could not be started: {reason}")
+            if not self._is_leaving:
+                log.error("a deployment could not be built", deployment=self.id, exc_info=error)
+                self._show_fault(f"could not be started: {_words(error)}")
+            return False
+        if self._is_leaving:
+            # Handed over or dropped meanwhile, at a moment when there was nothing yet to take down.
+            self.container = None
+            await container.unload()
             return False
         self._fault = ""
         return True
@@ -223,6 +239,8 @@ class Hosted:
                 await service.start(reason)
             elif state not in HALTED:
                 await service.pause(reason)
+            elif state is State.HALTING:
+                self.journal.note("Not reset: the venue has not yet confirmed that nothing rests.", level="warning")
             elif self.kill_reason:
                 self.journal.note(f"Not reset: {self.kill_reason}", level="warning")
             else:
@@ -234,7 +252,7 @@ class Hosted:
         if self.service is None:
             # Faulted: nothing of ours runs, yet what rests at the venue must be proven gone, not assumed.
             async with self._turn:
-                if not await self._build_anew(reason):
+                if self.service is None and not await self._build_anew(reason):
                     return
         if self.service is not None:
             await self.service.halt(reason)
@@ -285,7 +303,8 @@ class Hosted:
         if self.service is not None and self.state not in HALTED:
             await self.service.pause(reason)
         await self._take_down()
-        await self._release(in_order=True)
+        # Until it was up nobody has acted on the loss of an earlier holder: the next one must still hear of it.
+        await self._release(in_order=self._is_up or self.lost_slot is None)
 
     async def let_go(self, *, in_order: bool = False) -> None:
         """After silence: write what was recorded, if it is still ours, and leave as one that was lost."""
@@ -422,6 +441,7 @@ class Hosted:
         except DATABASE_ERRORS as error:
             log.error("a replay's report could not be stored", deployment=self.id, error=str(error).strip())
         self.permit.end()
+        house.publisher.forget(self.id)
         self._leave()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
@@ -437,7 +457,11 @@ class Hosted:
             self._command = -1  # whatever is wanted is looked at anew
         except Exception as error:  # the host's edge: one deployment must not hurt the others
             log.error("a deployment failed", deployment=self.id, exc_info=error)
-            await self.fail(f"{type(error).__name__}: {error}")
+            await self.fail(_words(error))
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
 
 
 STOPPED = "host stopped"
