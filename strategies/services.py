@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from clients.access import Action, require
@@ -229,7 +229,8 @@ def deployment_pause(*, deployment: Deployment, actor: User, reason: str) -> Non
 def deployment_halt(*, deployment: Deployment, actor: User, reason: str) -> KillSwitch:
     """Kill one deployment: cancel everything, prove that nothing rests, stay HALTED until a person resets it.
 
-    Never refused for want of a reason. Repeating it changes nothing and wakes the host again.
+    Never refused for want of a reason. Repeating it wakes the host again, and is a command of its own once an earlier
+    one came to nothing, as after a fault.
     """
     require(actor, Action.KILL)
     _lock(deployment)
@@ -237,9 +238,12 @@ def deployment_halt(*, deployment: Deployment, actor: User, reason: str) -> Kill
     switch = _engage(
         KillScope.DEPLOYMENT, client_id=deployment.client_id, deployment=deployment, actor=actor, reason=reason
     )
-    if deployment.wanted == Wanted.HALTED:
+    is_halted = deployment.is_pending or deployment.observed in (State.HALTING, State.HALTED)
+    if deployment.wanted == Wanted.HALTED and is_halted:
         _notify([deployment.pk])
     else:
+        deployment.halt_ms = deployment.halt_proven = None  # this kill is proven by nothing yet
+        deployment.save(update_fields=["halt_ms", "halt_proven"])
         _command(deployment, Wanted.HALTED, verb="deployment.halted", actor=actor, reason=reason)
     return switch
 
@@ -276,6 +280,8 @@ def _scope_halt(scope: KillScope, *, actor: User, reason: str, **target: int) ->
         wanted_by=actor,
         wanted_at=timezone.now(),
         command=F("command") + 1,
+        halt_ms=None,  # this kill is proven by nothing yet
+        halt_proven=None,
     )
     if running:
         audit("deployments.halted", switch, actor=actor, new={"deployments": running}, reason=reason)
@@ -324,7 +330,9 @@ def kill_switch_reset(*, switch: KillSwitch, actor: User, reason: str) -> None:
     if switch.reset_at is not None:
         return
     _disengage(switch, actor, reason)
-    stopped = list(covered_by(switch).filter(wanted=Wanted.HALTED).select_for_update(no_key=True).order_by("pk"))
+    # Also what halted without being told to: tripped by the engine, or made while the switch was engaged.
+    is_stopped = Q(wanted=Wanted.HALTED) | Q(observed__in=(State.HALTING, State.HALTED))
+    stopped = list(covered_by(switch).filter(is_stopped).select_for_update(no_key=True).order_by("pk"))
     still = halt_reasons(stopped)
     freed = [deployment.pk for deployment in stopped if deployment.pk not in still]
     Deployment.objects.filter(pk__in=freed).update(

@@ -61,7 +61,7 @@ class Restore(msgspec.Struct, frozen=True, kw_only=True):
     last_fill_ns: int = 0
     """Stamp of the last recorded fill. A venue's list of executions is counted on from here."""
     fill_ids: frozenset[str] = frozenset()
-    """Venue ids of the fills recorded at that stamp, so that none counts twice."""
+    """Venue ids of the fills recorded at that stamp or after it (some are told late), so that none counts twice."""
     balances: dict[str, Decimal] = {}
     """Totals by asset, paper venues only."""
     orders: tuple[OrderReport, ...] = ()

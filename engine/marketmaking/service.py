@@ -186,6 +186,9 @@ class MarketMaking(Component):
             await self._clear(State.HALTING)
         elif self.machine.state in _CLEARING:
             await self._swept.wait()
+        else:
+            self._requested_ns = self.runtime.clock.now_ns()
+            await self._clear(State.HALTED)  # asked again: proven again
 
     async def reset(self, reason: str) -> None:
         if self.machine.state in (State.HALTED, State.FAULTED):
@@ -227,7 +230,7 @@ class MarketMaking(Component):
                     detail=proof.detail,
                 )
             )
-        if proof.clean and self._still(state):
+        if proof.clean and self._still(state) and self.machine.can(Trigger.CLEAN):
             self.machine.fire(Trigger.CLEAN, self.machine.reason)
         return proof.clean
 

@@ -137,7 +137,7 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
     fill_ids: frozenset[str] = frozenset()
     if last:
         await cursor.execute(
-            "select fill_id from monitoring_fill where deployment_id = %s and at = %s", (row["id"], last["at"])
+            "select fill_id from monitoring_fill where deployment_id = %s and at >= %s", (row["id"], last["at"])
         )
         fill_ids = frozenset(each["fill_id"] for each in await cursor.fetchall())
     await cursor.execute(

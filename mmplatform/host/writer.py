@@ -136,7 +136,11 @@ class Writer:
     @property
     def stalled_s(self) -> float:
         """For how long something that must not be lost has been waiting."""
-        waiting = [journal.waiting_since for journal in self._journals if journal.waiting_since is not None]
+        waiting = [
+            journal.waiting_since
+            for journal in self._journals
+            if journal.waiting_since is not None and not journal.fenced
+        ]
         return time.monotonic() - min(waiting) if waiting else 0.0
 
     @property

@@ -312,3 +312,49 @@ def test_nothing_is_audited_when_nothing_happened(world: World) -> None:
     deployment_pause(deployment=world.acorn.deployment, actor=world.dora, reason="already")
     deployment_reset(deployment=world.acorn.deployment, actor=world.rita, reason="already")
     assert verbs() == before
+
+
+def test_a_kill_does_not_inherit_the_proof_of_an_earlier_one(world: World) -> None:
+    """B2: until the engine has proven this kill, nothing on the page may say that it is proven clean."""
+    deployment, other = world.acorn.deployment, world.cedar.deployment
+    for each in (deployment, other):
+        deployment_start(deployment=each, actor=world.dora, reason="open")
+        observe(each, State.ACTIVE)
+    Deployment.objects.update(halt_ms=3.2, halt_proven=True)
+    deployment_halt(deployment=deployment, actor=world.dora, reason="now")
+    firm_halt(actor=world.rita, reason="all of it")
+    for each in (deployment, other):
+        each.refresh_from_db()
+        assert (each.wanted, each.halt_ms, each.halt_proven) == ("halted", None, None)
+
+
+def test_a_kill_of_what_faulted_may_be_asked_for_again(world: World) -> None:
+    """The first attempt may have failed to build the service; a second click must not be answered by silence."""
+    deployment = world.acorn.deployment
+    deployment_halt(deployment=deployment, actor=world.dora, reason="now")
+    observe(deployment, State.FAULTED)
+    deployment_halt(deployment=deployment, actor=world.dora, reason="now!")
+    deployment.refresh_from_db()
+    assert (deployment.wanted, deployment.command, deployment.is_pending) == ("halted", 2, True)
+    deployment_halt(deployment=deployment, actor=world.dora, reason="now!!")
+    deployment.refresh_from_db()
+    assert deployment.command == 2
+    assert KillSwitch.objects.count() == 1
+
+
+def test_lifting_a_switch_frees_what_was_halted_without_a_command(world: World) -> None:
+    """The engine's own trip, and a deployment made while the firm was halted: neither was ever told to halt."""
+    tripped, made_later = world.acorn.deployment, world.cedar.deployment
+    observe(tripped, State.HALTED)
+    own = KillSwitch.objects.create(
+        scope="deployment", client=tripped.client, deployment=tripped, reason="loss of 501 is over 500"
+    )
+    kill_switch_reset(switch=own, actor=world.rita, reason="looked at it")
+    tripped.refresh_from_db()
+    assert (tripped.wanted, tripped.is_pending, tripped.wanted_reason) == ("paused", True, "looked at it")
+
+    firm = KillSwitch.objects.create(scope="firm", reason="by hand")
+    observe(made_later, State.HALTED)
+    kill_switch_reset(switch=firm, actor=world.rita, reason="over")
+    made_later.refresh_from_db()
+    assert (made_later.wanted, made_later.is_pending) == ("paused", True)

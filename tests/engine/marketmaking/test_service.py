@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from engine.core.clock import NS
@@ -592,4 +593,19 @@ async def test_an_execution_told_again_long_after_its_order_was_forgotten_counts
         desk.service.on_fill(fill)
     assert desk.service.account.position.base == position
     assert len(desk.events(FillRecorded)) == count
+    await desk.close()
+
+
+async def test_a_second_kill_is_proven_anew() -> None:
+    """B2: an order that came up at the venue since (by hand, by a frozen holder) is found by whoever kills again."""
+    desk = await active()
+    await desk.service.halt("first")
+    stray = msgspec.structs.replace(next(iter(desk.venue._orders.values())), status=OrderStatus.OPEN)
+    desk.venue._orders[stray.client_order_id] = stray
+    await desk.service.halt("second")
+    assert nothing_rests(desk)
+    assert desk.service.machine.state is State.HALTED
+    assert desk.service.machine.reason == "first"
+    done = desk.events(HaltCompleted)[-1]
+    assert (done.proven_clean, done.orders_cancelled) == (True, 1)
     await desk.close()

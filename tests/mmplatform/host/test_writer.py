@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from engine.core.states import State, Trigger
@@ -297,3 +298,27 @@ async def test_no_write_is_lost_when_the_writer_is_asked_to_settle_while_writing
             await asyncio.sleep(0)
             await writer.settle(journal, within_s=5)
     assert await rows(connect, "select count(*), max(fills_total) from monitoring_fill") == [(200, 200)]
+
+
+async def test_a_replaced_holder_that_still_talks_does_not_make_the_host_fall_silent(
+    desk, writer, journal, told, connect
+) -> None:
+    connection = await connect()
+    await connection.execute("update strategies_deployment set token = 8")
+    journal.emit(fill(1))
+    assert await writer.settle(within_s=5)
+    assert told.fenced == [journal.owner]
+    journal.observe(State.FAULTED, "its venue takes long to let go")  # while it is being taken down
+    await asyncio.sleep(0.2)
+    assert writer.stalled_s == 0
+
+
+async def test_the_next_holder_knows_every_fill_it_may_be_told_again(desk, writer, journal, connect) -> None:
+    """Fills may be told late: the last recorded one need not be the latest, and those after it are recorded too."""
+    for count, number in enumerate((1, 3, 2), start=1):
+        journal.emit(msgspec.structs.replace(fill(number), fills_total=count))
+    await writer.settle(within_s=5)
+    connection = await connect()
+    record = await records.read(connection, journal.owner.deployment_id, 7)
+    assert record.restore.last_fill_ns == NOW_NS + 2 * SECOND_NS
+    assert record.restore.fill_ids == {"f2", "f3"}
