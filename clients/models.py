@@ -114,8 +114,22 @@ class Obligation(models.Model):
             ),
             models.CheckConstraint(condition=Q(target_share__gt=0, target_share__lte=1), name="target_is_a_share"),
             models.CheckConstraint(
-                condition=Q(kpi=Kpi.SPREAD, max_spread_bps__gt=0, band_bps=None, min_depth_quote=None)
-                | Q(kpi=Kpi.DEPTH, max_spread_bps=None, band_bps__gt=0, min_depth_quote__gt=0)
+                # A check holds where a comparison with NULL leaves it undecided, hence each isnull.
+                condition=Q(
+                    kpi=Kpi.SPREAD,
+                    max_spread_bps__isnull=False,
+                    max_spread_bps__gt=0,
+                    band_bps=None,
+                    min_depth_quote=None,
+                )
+                | Q(
+                    kpi=Kpi.DEPTH,
+                    max_spread_bps=None,
+                    band_bps__isnull=False,
+                    band_bps__gt=0,
+                    min_depth_quote__isnull=False,
+                    min_depth_quote__gt=0,
+                )
                 | Q(kpi=Kpi.UPTIME, max_spread_bps=None, min_depth_quote=None),
                 name="an_obligation_states_what_its_kpi_needs",
             ),

@@ -9,6 +9,7 @@ import secrets
 from decimal import Decimal
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 from django.urls import reverse
@@ -76,7 +77,8 @@ def obligation_add(
 ) -> Obligation:
     """Promise something from `starts_at` on. The next version of its line (mandate, KPI, band); nothing is edited.
 
-    A version starts after the one before it and not in the past: seconds already judged keep their terms.
+    A version starts after the one before it and not in the past: seconds already judged keep their terms. A start
+    within the last minute is taken as now.
     """
     require(actor, Action.ADMINISTER)
     Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)
@@ -85,6 +87,7 @@ def obligation_add(
         raise Refusal(f"Depth is measured within ±{measured} bps of mid, not within ±{band_bps:f}.")
     if starts_at < timezone.now() - datetime.timedelta(minutes=1):
         raise Refusal(f"A version starts now or later, was {starts_at:%Y-%m-%d %H:%M} UTC: the past is already judged.")
+    starts_at = max(starts_at, timezone.now())
     line = mandate.obligations.filter(kpi=kpi, band_bps=band_bps)
     before = line.order_by("-version").first()
     if before is not None and before.starts_at >= starts_at:
@@ -100,6 +103,10 @@ def obligation_add(
         band_bps=band_bps,
         min_depth_quote=min_depth_quote,
     )
+    try:
+        obligation.full_clean()
+    except ValidationError as problem:
+        raise Refusal(f"This cannot be promised: {' '.join(problem.messages)}") from None
     obligation.save()
     audit(
         "obligation.added",

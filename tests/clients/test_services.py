@@ -102,3 +102,41 @@ def test_an_operator_does_not_change_what_is_promised(world: World) -> None:
             starts_at=timezone.now(),
             actor=world.dora,
         )
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"kpi": "speed"},
+        {"target_share": Decimal("1.5")},
+        {"target_share": Decimal("NaN")},
+        {"min_depth_quote": Decimal("NaN")},
+        {"min_depth_quote": Decimal("Infinity")},
+        {"min_depth_quote": Decimal(-1)},
+        {"min_depth_quote": None},
+        {"max_spread_bps": Decimal(40)},
+    ],
+)
+def test_what_makes_no_sense_is_not_promised(world: World, terms: dict[str, object]) -> None:
+    promise = {
+        "mandate": world.acorn.mandate,
+        "kpi": "depth",
+        "band_bps": Decimal(500),
+        "min_depth_quote": Decimal(1000),
+        "target_share": Decimal("0.9"),
+        "starts_at": timezone.now(),
+        "actor": world.adam,
+    }
+    assert obligation_add(**promise).version == 1
+    with pytest.raises(Refusal, match="cannot be promised"):
+        obligation_add(**promise | {"starts_at": timezone.now()} | terms)
+
+
+def test_seconds_that_were_judged_already_keep_their_terms(world: World) -> None:
+    """A form filled in a moment ago still goes through, but reaches back over no second."""
+    asked = timezone.now() - datetime.timedelta(seconds=50)
+    before = timezone.now()
+    added = obligation_add(
+        mandate=world.acorn.mandate, kpi="uptime", target_share=Decimal("0.8"), starts_at=asked, actor=world.adam
+    )
+    assert added.starts_at >= before
