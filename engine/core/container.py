@@ -240,6 +240,8 @@ class Container:
 
     async def _go_down(self, reason: str) -> None:
         await self.unload()
+        if self.unload_errors:
+            reason = self.fault = f"{reason}. Orders may still rest: {'; '.join(self.unload_errors)}"
         machine = self.service.machine
         if machine.can(Trigger.FAULT):
             machine.fire(Trigger.FAULT, reason)

@@ -421,3 +421,14 @@ async def test_a_plain_class_will_do() -> None:
     plain = container.components["plain"]
     assert isinstance(plain, Nameless)
     assert plain.loaded
+
+
+async def test_a_fault_says_when_something_could_not_be_let_go_either() -> None:
+    """Else FAULTED reads as if its orders were cancelled."""
+    world = World(chain(middle="fail_on: unload", bottom="fail_on: job"))
+    await world.run()
+    await world.clock.advance(0.2)
+    assert world.faults == [
+        "bottom failed: RuntimeError job went wrong. Orders may still rest: "
+        "middle failed to unload: RuntimeError unload went wrong"
+    ]
