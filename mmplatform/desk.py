@@ -32,7 +32,7 @@ class Address:
     pid: int
     url: str
     ports: dict[str, int]
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
     ready: bool = False
 
 

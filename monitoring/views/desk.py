@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from clients.access import Action, may
 from clients.choices import Kpi
@@ -77,7 +78,8 @@ def desk_spreads(request: HttpRequest) -> HttpResponse:
 
 def uptime_figures(ids: Sequence[int]) -> list[dict[str, object]]:
     """What a tile shows of its spread obligation; deployments whose mandate owes no spread are left out."""
-    months = {each.deployment_id: each for each in uptime_this_month(ids) if each.kpi == Kpi.SPREAD}
+    now = timezone.now()
+    months = {each.deployment_id: each for each in uptime_this_month(ids, now=now) if each.kpi == Kpi.SPREAD}
     return [
         {
             "dep": each.deployment_id,
@@ -87,6 +89,6 @@ def uptime_figures(ids: Sequence[int]) -> list[dict[str, object]]:
             "budget_s": months[each.deployment_id].budget_s,
             "budget_left_s": months[each.deployment_id].budget_left_s,
         }
-        for each in uptime_today(ids)
+        for each in uptime_today(ids, now=now)
         if each.kpi == Kpi.SPREAD and each.deployment_id in months
     ]

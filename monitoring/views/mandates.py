@@ -62,7 +62,8 @@ def kpi_context(mandate: Mandate, deployment: Deployment | None) -> dict[str, ob
     """Context of the gauges: every obligation in force, as measured on one deployment."""
     days = []
     if deployment is not None:
-        days = kpi_days(uptime_today([deployment.pk]), uptime_this_month([deployment.pk]))
+        now = timezone.now()  # one moment for both: midnight may lie between two
+        days = kpi_days(uptime_today([deployment.pk], now=now), uptime_this_month([deployment.pk], now=now))
     return {"mandate": mandate, "days": days, "measured_on": deployment}
 
 

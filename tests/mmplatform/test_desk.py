@@ -74,3 +74,7 @@ def test_a_server_named_in_the_environment_is_kept(desk, tmp_path, monkeypatch):
     desk.open()
     join_running_desk()
     assert os.environ["DATABASE_URL"] == "postgresql:mine"
+
+
+def test_an_address_that_is_shown_keeps_its_secrets() -> None:
+    assert "hunter2" not in repr(Address(pid=1, url="", ports={}, environment={"MM_SECRET_KEY": "hunter2"}))

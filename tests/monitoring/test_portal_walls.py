@@ -7,6 +7,7 @@ by taking the database's leave away: a page that still shows its figures has rea
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from monitoring.models import Fill
 from monitoring.urls import urlpatterns
+from monitoring.views.mandates import kpi_context
 from tests.monitoring.samples import record
 from tests.world import World
 
@@ -151,3 +153,16 @@ def test_a_strange_number_in_an_address_is_no_error(world: World, typed: str) ->
     browser.force_login(world.vera)
     assert browser.get(f"/deployments/{world.acorn.deployment.pk}/series.json?minutes={typed}").status_code == 200
     assert browser.get(f"/mandates/acorn-usdt/?deployment={typed}").status_code == 404
+
+
+def test_the_gauges_of_the_months_last_second_do_not_fail_at_midnight(
+    world: World, alice: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock read twice: once in March, then in April."""
+    midnight = datetime.datetime(2100, 4, 1, tzinfo=datetime.UTC)
+    read = itertools.count(1)
+    clock = lambda: midnight + datetime.timedelta(seconds=-1 if next(read) == 1 else 3)  # noqa: E731
+    monkeypatch.setattr("monitoring.uptime.timezone.now", clock)
+    deployment = world.acorn.deployment
+    kpi_context(world.acorn.mandate, deployment)
+    assert next(read) == 2
