@@ -18,6 +18,7 @@ CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("MM_TRUSTED_ORIGINS"
 BEHIND_TLS = os.environ.get("MM_TLS") == "1"
 """A proxy of ours ends TLS in front of the web process and is the only way to it: cookies never travel in the clear."""
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SESSION_COOKIE_AGE = 12 * 3600  # a shift: whoever is signed in may be able to kill
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = int(os.environ.get("MM_HSTS_S") or 0) if BEHIND_TLS else 0
 

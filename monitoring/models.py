@@ -116,7 +116,10 @@ class DeploymentEvent(models.Model):
 
     class Meta:
         ordering = ["-at", "-id"]
-        indexes = [models.Index(fields=["deployment", "-at", "-id"], name="events_by_time")]
+        indexes = [
+            models.Index(fields=["deployment", "-at", "-id"], name="events_by_time"),
+            models.Index(fields=["-at", "-id"], name="latest_events"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"
