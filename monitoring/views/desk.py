@@ -43,7 +43,7 @@ def _desk(request: HttpRequest) -> HttpResponse:
         "tiles": shown,
         "counts": Counter(each.observed for each in deployments),
         "switches": switches,
-        "firm_switch": next((each for each in switches if each.scope == KillScope.FIRM), None),
+        "firm_halted": any(each.scope == KillScope.FIRM for each in switches),
         "demo": bool(deployments) and all(each.client.is_demo for each in deployments),
         "clients": sorted({tile.client for tile in shown}),
         "venues": sorted({tile.venue for tile in shown}),
@@ -64,9 +64,16 @@ def desk_events(request: HttpRequest) -> HttpResponse:
 
 @desk_page
 def desk_kpis(request: HttpRequest) -> HttpResponse:
-    """Uptime today against the spread owed, and what is left of the month's budget, of every tile."""
+    """What the tiles and the strip show beside live frames: uptime and budget, midnight's PnL, kill switches."""
     ids = [each.pk for each in watched(request.user)]
-    return JsonResponse({"deployments": uptime_figures(ids), "pnl_at_midnight": pnl_at_midnight(ids)})
+    scopes = [each.scope for each in engaged()]
+    return JsonResponse(
+        {
+            "deployments": uptime_figures(ids),
+            "pnl_at_midnight": pnl_at_midnight(ids),
+            "switches": {"engaged": len(scopes), "firm_halted": KillScope.FIRM in scopes},
+        }
+    )
 
 
 @desk_page

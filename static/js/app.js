@@ -70,11 +70,16 @@ document.addEventListener("keydown", (event) => {
     g: () => { pendingGo = performance.now(); return true; },
     t: () => { toggleTheme(); return true; },
     k: () => openDialog("kill") || openDialog("firm-kill"),
-    s: () => openDialog("start"),
-    p: () => openDialog("pause"),
+    s: () => offered("start") && openDialog("start"),
+    p: () => offered("pause") && openDialog("pause"),
   }[event.key]?.();
   if (handled) event.preventDefault();
 });
+
+// A key does what its button would do, so never what the page does not offer now.
+function offered(id) {
+  return Boolean(document.querySelector(`[data-dialog="${id}"]`)?.checkVisibility());
+}
 
 function focusSearch() {
   const search = document.querySelector("[data-role=search]");

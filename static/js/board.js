@@ -8,7 +8,8 @@ const KPIS_EVERY_MS = 15000;
 const AGES_EVERY_MS = 500;
 
 export class Board {
-  constructor(root) {
+  constructor(root, { onKpis = () => {} } = {}) {
+    this.onKpis = onKpis;
     this.tiles = new Map();
     this.dirty = new Set();
     this.scheduled = false;
@@ -87,6 +88,7 @@ export class Board {
       const response = await fetch(this.kpisUrl, { headers: { Accept: "application/json" } });
       if (!response.ok) return;
       const answer = await response.json();
+      this.onKpis(answer);
       for (const figures of answer.deployments) this.tiles.get(figures.dep)?.kpi(figures);
       for (const [pk, value] of Object.entries(answer.pnl_at_midnight ?? {})) {
         const tile = this.tiles.get(Number(pk));

@@ -12,9 +12,10 @@ const list = document.querySelector("[data-role=board]");
 const filters = document.querySelector("[data-role=filters]");
 const role = (name) => document.querySelector(`[data-role=${name}]`);
 
-if (list) start(new Board(list).tiles);
+if (list) start(new Board(list, { onKpis: ({ switches }) => showSwitches(switches) }));
 
-function start(tiles) {
+function start(board) {
+  const { tiles } = board;
   const fields = Object.fromEntries(["q", "client", "venue", "tag", "state"].map((name) => [name, filters.elements[name]]));
   for (const [name, value] of new URLSearchParams(location.search)) if (fields[name]) fields[name].value = value;
 
@@ -88,6 +89,10 @@ function start(tiles) {
   });
   addEventListener("resize", filter);
 
+  // A halt that begins or ends came from a kill switch: those are read anew at once, not at the next turn.
+  let halted = null;
+  document.body.addEventListener("mm:changed", () => board.kpis());
+
   function sum() {
     const now = performance.now();
     const counts = { active: 0, paused: 0, halted: 0, faulted: 0 };
@@ -102,6 +107,8 @@ function start(tiles) {
         pnl.set(tile.quote, (pnl.get(tile.quote) ?? 0) + today);
       }
     }
+    if (counts.halted !== halted && halted !== null) board.kpis();
+    halted = counts.halted;
     for (const [state, value] of Object.entries(counts)) {
       const cell = fleetCell(state);
       write(cell, String(value));
@@ -122,6 +129,14 @@ function start(tiles) {
   setInterval(sum, SUM_EVERY_MS);
   setTimeout(arrange, 600);
   setInterval(arrange, ARRANGE_EVERY_MS);
+}
+
+function showSwitches({ engaged, firm_halted: firmHalted }) {
+  write(fleetCell("switches"), String(engaged));
+  const kill = role("firm-kill");
+  if (!kill) return;
+  kill.hidden = firmHalted;
+  role("firm-halted").hidden = !firmHalted;
 }
 
 function fleetCell(name) {

@@ -111,7 +111,12 @@ function showRecord(record) {
   for (const name of ["wanted", "observed"]) {
     const cell = records.get(name);
     if (!cell) continue;
-    if (cell.dataset.state !== record[name]) cell.dataset.state = record[name];
+    if (cell.dataset.state !== record[name]) {
+      cell.dataset.state = record[name];
+      signal("mm:state");
+      // The proof that nothing rests is history as soon as it quotes again.
+      if (name === "observed" && record.observed === "active" && haltLine) haltLine.hidden = true;
+    }
     write(cell, capital(record[name]));
     if (head) head.dataset[name] = record[name];
   }
@@ -137,7 +142,7 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
 });
 
 document.body.addEventListener("htmx:afterRequest", (event) => {
-  if (clicked && event.detail.elt.dataset?.control && !event.detail.successful) {
+  if (clicked && event.detail.elt.closest("dialog") && !event.detail.successful) {
     clicked = null;
     haltLine.hidden = true;
   }
