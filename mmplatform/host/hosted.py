@@ -17,7 +17,7 @@ from engine.core.container import Container
 from engine.core.errors import EngineError
 from engine.core.service import Service, TakesOver
 from engine.core.states import State
-from engine.metrics.events import Event, StateChanged
+from engine.metrics.events import Event, FillRecorded, StateChanged
 from mmplatform.host import lease, records
 from mmplatform.host.build import House, container_of
 from mmplatform.host.database import DATABASE_ERRORS
@@ -119,7 +119,8 @@ class Hosted:
                 token=self.token,
                 base=record.market.base,
                 quote=record.market.quote,
-            )
+            ),
+            on_recorded=lambda fill: house.publisher.emit(self.id, fill),
         )
         return record
 
@@ -371,7 +372,9 @@ class Hosted:
     # What the service says
 
     def _publish(self, event: Event) -> None:
-        if self.permit.valid():  # a frozen host that wakes must not speak over its successor
+        """Show an event at once; but a fill when it is recorded, so that none is seen and then gone."""
+        if not isinstance(event, FillRecorded) and self.permit.valid():
+            # A frozen host that wakes must not speak over its successor.
             self._house.publisher.emit(self.id, event)
 
     def _on_event(self, event: Event) -> None:

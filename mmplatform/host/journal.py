@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -39,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 SAMPLES_KEPT = 3600
 BALANCES_EVERY_S = 5.0
+FILLS_APART_S = 0.1
+"""A burst of fills is written together, a lone one at once."""
 
 ALARMING = frozenset({State.HALTING, State.HALTED, State.FAULTED})
 
@@ -80,6 +83,8 @@ class Batch:
     latch: str = ""
     """Why the engine halted by itself or by command: latched as a kill switch unless one covers it already."""
     progress: float | None = None
+    told: list[FillRecorded] = field(default_factory=list)
+    """The fills as people will hear of them, once they are written."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -112,14 +117,18 @@ class Batch:
             halt=later.halt or self.halt,
             latch=self.latch or later.latch,
             progress=self.progress if later.progress is None else later.progress,
+            told=self.told + later.told,
         )
 
 
 class Journal:
-    """The outlet "postgres" of one container."""
+    """The outlet "postgres" of one container. `on_recorded` hears of each fill when it is safely in the database."""
 
-    def __init__(self, owner: Owner, *, urge: Any) -> None:
+    def __init__(
+        self, owner: Owner, *, urge: Any, on_recorded: Callable[[FillRecorded], None] = lambda fill: None
+    ) -> None:
         self.owner = owner
+        self._on_recorded = on_recorded
         self.waiting_since: float | None = None
         """Monotonic time of the oldest row that must not be lost and is not written yet."""
         self.fenced = False
@@ -135,7 +144,7 @@ class Journal:
     # Events in
 
     def emit(self, event: Event) -> None:
-        """Take an event of the service. State changes, trips and halts are written at once, the rest each second."""
+        """Take an event. State changes, trips, halts and fills are written at once, the rest each second."""
         if self.fenced:
             return
         match event:
@@ -259,7 +268,10 @@ class Journal:
                 recorded.fills_total,
             )
         )
+        self._batch.told.append(recorded)
         self._must_write()
+        if time.monotonic() - self._taken_at > FILLS_APART_S:
+            self._urge()
 
     def _event(self, kind: str, ts_ns: int, text: str, alarming: bool | str, event: msgspec.Struct) -> None:
         level = alarming if isinstance(alarming, str) else ("error" if alarming else "info")
@@ -293,9 +305,11 @@ class Journal:
         self._taken_at = time.monotonic()
         return batch
 
-    def wrote(self) -> None:
+    def wrote(self, batch: Batch) -> None:
         """What was taken is safe; only what came since still waits."""
         self.waiting_since = self._taken_at if self._batch.must_be_kept else None
+        for recorded in batch.told if not self.fenced else ():
+            self._on_recorded(recorded)
 
     def give_back(self, batch: Batch) -> None:
         self._batch = batch.followed_by(self._batch)

@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
+from engine.metrics.events import FillRecorded
 from mmplatform.host.database import DATABASE_ERRORS, connect
 from mmplatform.host.journal import Batch, Journal, Owner
 from monitoring.samples import COLUMN_TYPES, COLUMNS
@@ -122,9 +123,9 @@ class Writer:
         self.rows = 0
         self._under_way: tuple[Journal, ...] = ()
 
-    def open(self, owner: Owner) -> Journal:
+    def open(self, owner: Owner, *, on_recorded: Callable[[FillRecorded], None] = lambda fill: None) -> Journal:
         """A journal for one holder; written until `close`."""
-        journal = Journal(owner, urge=self._urgent.set)
+        journal = Journal(owner, urge=self._urgent.set, on_recorded=on_recorded)
         self._journals.append(journal)
         return journal
 
@@ -207,16 +208,16 @@ class Writer:
                 self._connection = await connect(self._url, purpose="writer", statement_timeout_s=10)
             try:
                 await self._write(self._connection, taken)
-                for journal in unwritten:
-                    journal.wrote()
+                for journal, batch in taken:
+                    journal.wrote(batch)
                 unwritten.clear()
             except DATABASE_ERRORS:
                 raise
             except psycopg.Error as error:
                 log.warning("a batch was refused; writing each deployment by itself", error=str(error).strip())
                 for journal, batch in taken:
-                    await self._write_alone(self._connection, journal, batch)
-                    journal.wrote()
+                    is_safe = await self._write_alone(self._connection, journal, batch)
+                    journal.wrote(batch if is_safe else Batch())
                     del unwritten[journal]
         finally:
             for journal, batch in unwritten.items():
@@ -224,10 +225,11 @@ class Writer:
             self._under_way = ()
         return True
 
-    async def _write_alone(self, connection: psycopg.AsyncConnection, journal: Journal, batch: Batch) -> None:
+    async def _write_alone(self, connection: psycopg.AsyncConnection, journal: Journal, batch: Batch) -> bool:
         """One holder's rows in a transaction of their own. What the database refuses even so is logged in full."""
         try:
             await self._write(connection, [(journal, batch)], copy_samples=False)
+            return True
         except DATABASE_ERRORS:
             raise
         except psycopg.Error as error:
@@ -241,6 +243,7 @@ class Writer:
                 events=batch.events,
             )
             self._on_refused(journal.owner, reason)
+            return False
 
     async def _write(
         self,

@@ -92,6 +92,7 @@ class Told:
     def __init__(self) -> None:
         self.fenced: list[Owner] = []
         self.refused: list[str] = []
+        self.recorded: list[str] = []
 
 
 @pytest.fixture
@@ -113,10 +114,11 @@ async def writer(transactional_db: None, told: Told) -> AsyncIterator[Writer]:
 
 
 @pytest.fixture
-def journal(desk, writer) -> Journal:
+def journal(desk, writer, told) -> Journal:
     deployment = desk.deployment(token=7)
     return writer.open(
-        Owner(deployment_id=deployment.id, client_id=desk.client.id, token=7, base="AURORA", quote="USDT")
+        Owner(deployment_id=deployment.id, client_id=desk.client.id, token=7, base="AURORA", quote="USDT"),
+        on_recorded=lambda recorded: told.recorded.append(recorded.fill.fill_id),
     )
 
 
@@ -157,6 +159,21 @@ async def test_the_same_rows_written_twice_change_nothing(writer, journal, conne
     for table in ("order", "fill", "deploymentevent", "sample_hot"):
         assert await rows(connect, f"select count(*) from monitoring_{table}") == [(1,)]
     assert await rows(connect, "select count(*) from strategies_killswitch") == [(1,)]
+
+
+async def test_a_fill_is_told_when_it_is_in_the_record_and_not_before(writer, journal, told) -> None:
+    journal.emit(fill(1))
+    assert told.recorded == []
+    assert await writer.settle(within_s=5)
+    assert told.recorded == ["f1"]
+
+
+async def test_a_fill_that_is_refused_is_never_told(desk, writer, journal, told, connect) -> None:
+    connection = await connect()
+    await connection.execute("update strategies_deployment set token = 8")
+    journal.emit(fill(1))
+    assert await writer.settle(within_s=5)
+    assert told.recorded == []
 
 
 async def test_rows_of_a_replaced_holder_are_refused(desk, writer, journal, told, connect) -> None:
