@@ -191,6 +191,19 @@ class Stack:
             lambda: all(self.quotes(name) for name in names), within_s=within_s, what=f"quoting of {', '.join(names)}"
         )
 
+    def until_settled(self) -> dict[str, int]:
+        """Wait until nothing changes hands any more, as after a loss, when hosts share out anew; tokens by name."""
+        seen: list[tuple[float, dict[str, int]]] = []
+
+        def still() -> bool:
+            tokens = {name: self.token(name) for name in self.deployments}
+            if not seen or seen[-1][1] != tokens:
+                seen.append((time.monotonic(), tokens))
+            return time.monotonic() - seen[-1][0] > 8.0
+
+        self.until(still, within_s=60, what="an end of the sharing out")
+        return seen[-1][1]
+
     # Invariants
 
     def check_record(self) -> None:

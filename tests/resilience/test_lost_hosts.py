@@ -170,7 +170,7 @@ def test_without_its_database_a_host_silences_itself_and_loses_nothing(stack: St
 
 
 def test_without_its_broker_a_host_goes_on_quoting_and_the_screen_recovers(stack: Stack) -> None:
-    before = {name: stack.token(name) for name in stack.deployments}
+    before = stack.until_settled()
     stack.valkey.process.kill()
     stack.valkey.process.wait()
     down_at = stack.one("select clock_timestamp()")
