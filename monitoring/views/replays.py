@@ -23,7 +23,8 @@ RUNS_SHOWN = 100
 @desk_page
 def replays(request: HttpRequest) -> HttpResponse:
     """Runs and recordings; POST starts a run and goes to its page."""
-    form = ReplayForm(request.POST or None) if may(request.user, Action.REPLAY) else None
+    sent = request.POST if request.method == "POST" else None
+    form = ReplayForm(sent) if may(request.user, Action.REPLAY) else None
     if request.method == "POST":
         require(request.user, Action.REPLAY)
         run = _started(request, form)

@@ -192,6 +192,7 @@ function onFrame(frame) {
       break;
     case "recording_ended":
       ended = true;
+      if (head) head.dataset.ended = "yes";
       showProgress(1, frame.data.messages);
       setTimeout(() => charts?.load(), 2000);
       showFindings(frame.data);

@@ -221,3 +221,7 @@ def test_the_small_lines_show_the_last_two_minutes(world: World) -> None:
     assert set(spreads[str(world.cedar.deployment.pk)]) == {None}
     own = as_user(world.alice).get("/portal/spreads.json").json()["spreads"]
     assert set(own) == {str(world.acorn.deployment.pk)}
+
+
+def test_a_replay_form_sent_empty_is_refused(world: World) -> None:
+    assert as_user(world.dora).post("/replays/").status_code == 422
