@@ -16,7 +16,7 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.schedules import crontab
 from celery.signals import celeryd_after_setup, setup_logging, worker_process_init, worker_shutting_down
 from kombu import Exchange, Queue
@@ -35,6 +35,8 @@ SUPERVISE_S = 2.0
 
 # It warns of pickled messages run as root; messages here are JSON, and a container's user is often root.
 warnings.filterwarnings("ignore", category=SecurityWarning)
+# It announces, at every loss of the broker, a default of a later Celery; hosts outlive the broker here on purpose.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 app = Celery("mmplatform", broker=settings.REDIS_URL)
 app.conf.update(

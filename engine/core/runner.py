@@ -112,9 +112,12 @@ def _listen_for_signals(end: Callable[[str], None]) -> None:
 def _text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        print(f"{file} cannot be read: {error}", file=sys.stderr)
-        raise SystemExit(UNUSABLE) from None
+    except OSError as error:
+        sentence = f"{file} cannot be read: {(error.strerror or str(error)).lower()}."
+    except UnicodeDecodeError:
+        sentence = f"{file} is not a text file; a service is written in YAML."
+    print(sentence, file=sys.stderr)
+    raise SystemExit(UNUSABLE)
 
 
 def _summary(config: Config) -> str:
@@ -133,7 +136,7 @@ def _seconds(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="mm engine",
+        prog="./mm engine",
         description="Run one service from its YAML file, without any database or web server.",
         epilog="Exit codes: 0 ran and stopped cleanly, 1 failed while running, 2 the configuration cannot be used.",
     )

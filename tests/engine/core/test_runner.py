@@ -122,9 +122,12 @@ def test_it_lists_every_problem_of_a_file(tmp_path: Path, capsys: pytest.Capture
     assert lines[2] == f"{file} cannot be used: 2 problems."
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(None, "cannot be read: no such file or directory."), (b"\xff\xfe\x00", "is not a text file")],
+)
 def test_a_file_that_cannot_be_read_is_a_sentence(
-    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    content: bytes | None, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "service.yaml"
     if content is not None:
@@ -132,7 +135,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(
     with pytest.raises(SystemExit) as caught:
         main([str(file)])
     assert caught.value.code == UNUSABLE
-    assert f"{file} cannot be read" in capsys.readouterr().err
+    assert f"{file} {sentence}" in capsys.readouterr().err
 
 
 def test_it_runs_for_as_long_as_asked(package: Path) -> None:
