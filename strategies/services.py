@@ -307,7 +307,7 @@ def deployment_reset(*, deployment: Deployment, actor: User, reason: str) -> Non
     _lock(deployment)
     switches = list(covering(deployment))
     if broader := next((switch for switch in switches if switch.scope != KillScope.DEPLOYMENT), None):
-        raise Refusal(f"{deployment} cannot be reset alone. {sentence(broader)} Reset that switch first.")
+        raise Refusal(f"{deployment} cannot be reset alone; reset this switch first. {sentence(broader)}")
     for switch in switches:
         _disengage(switch, actor, reason)
     stopped = (State.HALTING, State.HALTED, State.FAULTED)
