@@ -23,11 +23,16 @@ log = structlog.get_logger(__name__)
 def run_host(slot: str) -> None:
     """Sit in a slot and run deployments until asked to stop or until the lease is lost."""
     owner = f"{socket.gethostname()}:{os.getpid()}"
+    worker = os.getppid()
     try:
         uvloop.run(Host(slot=slot, owner=owner).run())
     finally:
         # The loop's handler is gone; while this child is idle the stop signal must not kill it.
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    if os.getppid() != worker:
+        # The worker was killed. Its pipes stay open in the other children, so waiting for its next call never ends.
+        log.info("leaving with the worker, which has gone", slot=slot)
+        os._exit(os.EX_OK)
 
 
 @shared_task(name="mmplatform.host.supervise")

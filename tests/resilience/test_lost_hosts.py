@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.resilience.stack import Stack
@@ -94,6 +95,7 @@ def test_a_whole_worker_killed_comes_back_with_every_deployment(stack: Stack) ->
 
 def test_a_killed_parent_leaves_clean_children(stack: Stack) -> None:
     worker = stack.processes["engine"]
+    children = psutil.Process(worker.pid).children()
     worker.kill()
     worker.wait()
     stack.until(
@@ -102,6 +104,7 @@ def test_a_killed_parent_leaves_clean_children(stack: Stack) -> None:
         what="an orderly release",
     )
     assert {stack.state(name)[1:3] for name in stack.deployments} == {("paused", "host stopped")}
+    stack.until(lambda: not any(child.is_running() for child in children), within_s=8, what="the end of every child")
     stack.start("engine")
     # Also the careful mandate: nothing was lost, so this is a planned change.
     stack.until_quoting(*stack.deployments, within_s=30)
