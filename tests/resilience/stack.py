@@ -21,6 +21,7 @@ import redis
 
 from engine.execution.ids import parse
 from mmplatform.embedded import Postgres, Server, Valkey
+from mmplatform.host.lease import Timing
 from mmplatform.up import commands
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -199,9 +200,10 @@ class Stack:
             tokens = {name: self.token(name) for name in self.deployments}
             if not seen or seen[-1][1] != tokens:
                 seen.append((time.monotonic(), tokens))
-            return time.monotonic() - seen[-1][0] > 8.0
+            # A slot that came late counts, and is given its share, after it has renewed for twice the settling time.
+            return time.monotonic() - seen[-1][0] > 3 * Timing().settle_s
 
-        self.until(still, within_s=60, what="an end of the sharing out")
+        self.until(still, within_s=90, what="an end of the sharing out")
         return seen[-1][1]
 
     # Invariants
