@@ -39,6 +39,7 @@ class Account:
             base_total=base.total if base else ZERO,
             quote_free=quote.free if quote else ZERO,
             quote_total=quote.total if quote else ZERO,
+            average_cost=self.position.average_cost,
         )
 
     def total_quote(self, mark: Decimal | None) -> Decimal | None:

@@ -15,10 +15,11 @@ import msgspec
 
 from engine.core.clock import NS, Clock
 from engine.core.errors import AuthRejected, EngineError, NotReady, OutcomeUnknown, PermitLost, Refused
+from engine.execution.activity import Activity, Answer, Rejection, Sent, Silence
 from engine.execution.ids import OrderIds
 from engine.execution.tracker import OrderEvent, OrderTracker, Slot, TrackedOrder
 from engine.market.types import Fill, OrderReport, OrderRequest, OrderStatus, Quote
-from engine.marketmaking.formulas import name
+from engine.marketmaking.draft import name
 from engine.venues.base import Exchange, PlaceRefused, PlaceUnknown
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Gateway:
     may_place()          why no order may be placed now, or an empty string; asked right before every send
     on_fill(fill)        hears of executions found by asking; may be told one twice
     on_trouble(reason)   hears that a person is needed: the venue refuses our credentials
+    activity             is told what was sent, answered, refused and left unanswered
     response_timeout_s   an order or cancel not answered for this long is unknown, and the venue is asked
     audit_every_s        how often the venue's list of open orders is compared with ours when nothing is in doubt
     """
@@ -53,6 +55,7 @@ class Gateway:
         may_place: Callable[[], str],
         on_fill: Callable[[Fill], None],
         on_trouble: Callable[[str], None],
+        activity: Activity,
         response_timeout_s: float,
         audit_every_s: float = 15.0,
     ) -> None:
@@ -67,6 +70,7 @@ class Gateway:
         self._may_place = may_place
         self._on_fill = on_fill
         self._on_trouble = on_trouble
+        self._activity = activity
         self._timeout_s = response_timeout_s
         self._placing = 0
         self._asking = False
@@ -121,11 +125,15 @@ class Gateway:
             self._reject(orders, why_not)
             return
         self.orders_sent += len(orders)
+        sent_at = self._clock.monotonic()
+        self._activity.sent.append(Sent(at=sent_at, orders=len(orders)))
         self._placing += 1
         answered: Sequence[OrderReport] = ()
         failure = "The venue did not answer the order."
         try:
             answered = await self._exchange.place(requests)
+            now = self._clock.monotonic()
+            self._activity.answers.append(Answer(at=now, seconds=now - sent_at))
         except (Refused, NotReady, PermitLost) as error:
             self._reject(orders, str(error))
         except AuthRejected as error:
@@ -153,7 +161,9 @@ class Gateway:
                 self._tracker.lose(order, answer.reason or "The venue gave no clear answer to the order.")
         elif isinstance(answer, PlaceRefused):
             self._tracker.conclude(order, OrderEvent.REJECTED, answer.reason)
-            self._refusals[slot] = _Refusals.after(self._refusals.get(slot), answer.reason, self._clock.monotonic())
+            now = self._clock.monotonic()
+            self._activity.rejections.append(Rejection(at=now, reason=answer.reason))
+            self._refusals[slot] = _Refusals.after(self._refusals.get(slot), answer.reason, now)
         else:
             self._tracker.hear(answer)
             self._refusals.pop(slot, None)
@@ -172,8 +182,12 @@ class Gateway:
             await self._run(self._cancel([order.client_order_id for order in orders]), "cancel")
 
     async def _cancel(self, client_order_ids: Sequence[str]) -> None:
+        sent_at = self._clock.monotonic()
+        self._activity.sent.append(Sent(at=sent_at, cancels=len(client_order_ids)))
         try:
             answers = await self._exchange.cancel(self._symbol, client_order_ids)
+            now = self._clock.monotonic()
+            self._activity.answers.append(Answer(at=now, seconds=now - sent_at))
         except EngineError as error:
             # Whatever kept the cancel from being carried out, the orders may rest or may have filled.
             for order in filter(None, map(self._tracker.find, client_order_ids)):
@@ -192,6 +206,7 @@ class Gateway:
         for order in list(self._tracker.working()):
             waits = order.status in (OrderStatus.PENDING, OrderStatus.CANCELLING)
             if waits and now - order.status_at > self._timeout_s:
+                self._activity.silences.append(Silence(at=now, what=f"{order.status} {order.client_order_id}"))
                 self._tracker.lose(order, f"The venue did not answer within {self._timeout_s:g} s.")
         self._give_up_on_lost_executions(now)
         if self._asking or now < self._ask_again_at:

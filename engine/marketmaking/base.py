@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from engine.execution.activity import Activity
+from engine.execution.tracker import TrackedOrder
 from engine.market.rounding import Rounding
-from engine.market.types import Instrument, NoPrice, Price, QuoteSet
+from engine.market.types import Instrument, NoPrice, Price
+from engine.marketmaking.draft import Draft
 from engine.venues.base import MarketFeed
 
 
@@ -28,30 +32,39 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     base_total: Decimal
     quote_free: Decimal
     quote_total: Decimal
+    average_cost: Decimal = Decimal(0)
+    """Quote per base paid for the open position; zero when flat."""
 
 
 class QuoteContext(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a strategy or a modifier may look at. Built once a tick and recorded with it."""
 
     ts_ns: int
+    monotonic: float
     instrument: Instrument
     rounding: Rounding
     """The market's price and size grids."""
     feed: MarketFeed
     reference: Price
     inventory: Inventory
+    orders: Collection[TrackedOrder]
+    """Our orders that may still change the position. For reading only."""
+    activity: Activity
+    """Our own fills and what the venue said of late. For reading only."""
 
 
 @runtime_checkable
 class QuotingStrategy(Protocol):
-    def quotes(self, context: QuoteContext) -> QuoteSet:
-        """What to rest in the book now, rounded to the passive side, or why nothing."""
+    def draft(self, context: QuoteContext) -> Draft:
+        """What to rest in the book now, unrounded, or why nothing."""
         ...
 
 
 @runtime_checkable
 class Modifier(Protocol):
-    def adjust(self, quotes: QuoteSet, context: QuoteContext) -> QuoteSet: ...
+    def adjust(self, draft: Draft, context: QuoteContext) -> None:
+        """Change what is wanted, each change within the modifier's own bounds. Called every tick, in file order."""
+        ...
 
 
 class Trip(msgspec.Struct, frozen=True, kw_only=True):

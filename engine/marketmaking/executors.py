@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Annotated, Protocol, runtime_checkable
 
 from engine.core.component import Component
+from engine.core.decimals import ONE
 from engine.core.params import Seconds, Symbol
+from engine.execution.activity import Activity
 from engine.execution.diff import Plan
 from engine.execution.gateway import Gateway, Proof
 from engine.execution.ids import OrderIds
@@ -22,6 +24,8 @@ Admit = Callable[[Sequence[Quote]], tuple[tuple[Quote, ...], tuple[str, ...]]]
 
 class Desk(Protocol):
     """What an executor asks of the service it works for."""
+
+    activity: Activity
 
     def may_place(self) -> str:
         """Why no order may be placed now; empty when one may."""
@@ -41,6 +45,9 @@ class Desk(Protocol):
 @runtime_checkable
 class Executor(Protocol):
     """Makes what rests equal to what is wanted. It knows the orders; the service knows why."""
+
+    share: Decimal
+    """The part of every wanted size that is really meant; one but for a canary."""
 
     @property
     def immediate(self) -> bool:
@@ -84,6 +91,8 @@ class Executor(Protocol):
 
 class Live(Component):
     """Send orders to the venue."""
+
+    share = ONE
 
     def __init__(
         self,
@@ -133,6 +142,7 @@ class Live(Component):
             may_place=desk.may_place,
             on_fill=desk.on_fill,
             on_trouble=desk.on_trouble,
+            activity=desk.activity,
             response_timeout_s=float(self.response_timeout_s),
             audit_every_s=float(self.audit_every_s),
         )
@@ -198,6 +208,7 @@ class DryRun(Component):
     """Send nothing: keep the orders that would rest, and publish them. Every check runs as if they were real (Q10)."""
 
     immediate = True
+    share = ONE
 
     def __init__(
         self, *, exchange: MarketSource, symbol: Annotated[str, Symbol(help="Market that would be traded")]

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from engine.core.decimals import WIDE, ZERO
-from engine.market.rounding import Rounding
-from engine.market.types import Quote, QuoteSet, Side
+from engine.core.decimals import WIDE
+from engine.marketmaking.draft import Draft, Rung
 
 _HALF_BPS = Decimal(20_000)
 _BPS = Decimal(10_000)
@@ -74,38 +73,9 @@ def _steps(centre: Decimal, half_spread: Decimal, step: Decimal, levels: int) ->
     return pairs
 
 
-def post(
-    prices: Sequence[tuple[Decimal, Decimal]],
-    rounding: Rounding,
-    *,
-    size_base: Decimal | None = None,
-    size_quote: Decimal | None = None,
-) -> QuoteSet:
-    """Round unrounded (bid, ask) levels to orders the venue accepts, each of the given size in base or in quote.
-
-    A size in quote is divided by the order's own rounded price, so its notional never exceeds it. Orders under the
-    venue's minimums are left out with a note; when none is left, the set says so.
-    """
-    quotes: list[Quote] = []
-    notes: list[str] = []
-    fixed = None if size_base is None else rounding.size(size_base)
-    for level, (bid, ask) in enumerate(prices):
-        for side, unrounded in ((Side.BUY, bid), (Side.SELL, ask)):
-            price = rounding.price(side, unrounded)
-            if price <= 0:
-                notes.append(f"{name(side, level)} not posted: its price would be {price}, which is not positive.")
-                continue
-            size = fixed if fixed is not None else rounding.size_for(size_quote or ZERO, price)
-            quote = Quote(side=side, level=level, price=price, size_base=size)
-            too_small = rounding.below_minimum(quote)
-            if too_small:
-                notes.append(f"{name(side, level)} not posted: {too_small}.")
-            else:
-                quotes.append(quote)
-    reason = "" if quotes else " ".join(notes)
-    return QuoteSet(quotes=tuple(quotes), reason=reason, notes=tuple(notes))
-
-
-def name(side: Side, level: int) -> str:
-    """How notes call an order: "Bid 1" is the innermost bid."""
-    return f"{'Bid' if side is Side.BUY else 'Ask'} {level + 1}"
+def rungs(prices: Sequence[tuple[Decimal, Decimal]], size: Decimal, *, in_quote: bool = False) -> Draft:
+    """A draft of unrounded (bid, ask) levels, innermost first, all of one size in base, or in quote."""
+    return Draft(
+        [Rung(level, bid, size, in_quote) for level, (bid, _) in enumerate(prices)],
+        [Rung(level, ask, size, in_quote) for level, (_, ask) in enumerate(prices)],
+    )

@@ -8,9 +8,9 @@ from typing import Annotated
 from engine.core.component import Component
 from engine.core.decimals import WIDE
 from engine.core.params import Bps, Count, Factor, Money
-from engine.market.types import QuoteSet
 from engine.marketmaking import formulas
 from engine.marketmaking.base import QuoteContext
+from engine.marketmaking.draft import Draft
 
 
 class InventorySpread(Component):
@@ -41,7 +41,7 @@ class InventorySpread(Component):
         self.num_levels = num_levels
         self.level_spacing_bps = level_spacing_bps
 
-    def quotes(self, context: QuoteContext) -> QuoteSet:
+    def draft(self, context: QuoteContext) -> Draft:
         mid = context.reference.value
         prices = formulas.inventory_spread(
             mid=mid,
@@ -52,4 +52,4 @@ class InventorySpread(Component):
             num_levels=self.num_levels,
             level_spacing_bps=self.level_spacing_bps,
         )
-        return formulas.post(prices, context.rounding, size_quote=self.order_size_quote)
+        return formulas.rungs(prices, self.order_size_quote, in_quote=True)

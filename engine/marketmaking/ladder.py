@@ -7,9 +7,9 @@ from typing import Annotated
 
 from engine.core.component import Component
 from engine.core.params import Bps, Count, Size
-from engine.market.types import QuoteSet
 from engine.marketmaking import formulas
 from engine.marketmaking.base import QuoteContext
+from engine.marketmaking.draft import Draft
 
 
 class Ladder(Component):
@@ -30,11 +30,11 @@ class Ladder(Component):
         self.levels = levels
         self.level_spacing_bps = level_spacing_bps
 
-    def quotes(self, context: QuoteContext) -> QuoteSet:
+    def draft(self, context: QuoteContext) -> Draft:
         prices = formulas.ladder(
             reference=context.reference.value,
             half_spread_bps=self.half_spread_bps,
             levels=self.levels,
             level_spacing_bps=self.level_spacing_bps,
         )
-        return formulas.post(prices, context.rounding, size_base=self.size_base)
+        return formulas.rungs(prices, self.size_base)

@@ -19,11 +19,13 @@ from engine.core.errors import EngineError, NotReady, OutcomeUnknown
 from engine.core.params import Bps, Millis, Share, Symbol
 from engine.core.scheduler import Job
 from engine.core.states import State, StateMachine, Trigger
+from engine.execution.activity import Activity, OwnFill
 from engine.execution.diff import Tolerance, difference
 from engine.execution.fills import OwnFills
 from engine.market.rounding import Rounding
 from engine.market.types import Fill, NoPrice, Price, Quote, QuoteSet
 from engine.marketmaking.base import Modifier, PriceProvider, QuoteContext, QuotingStrategy, Trip
+from engine.marketmaking.draft import post
 from engine.marketmaking.executors import Executor
 from engine.metrics.events import HaltCompleted, Notice, RiskTriggered, StateChanged
 from engine.metrics.reporter import Reporter
@@ -76,6 +78,7 @@ class MarketMaking(Component):
         self.quotes = QuoteSet(reason="not started")
         """What the last tick allowed to rest, or why nothing."""
         self.notes: tuple[str, ...] = ()
+        self.activity = Activity()
         self.tick_us = 0.0
         self.job: Job | None = None
         self._mark: Decimal | None = None
@@ -272,16 +275,19 @@ class MarketMaking(Component):
             return QuoteSet(reason=self._price.reason)
         context = QuoteContext(
             ts_ns=state.ts_ns,
+            monotonic=state.monotonic,
             instrument=self.feed.instrument,
             rounding=self._rounding,
             feed=self.feed,
             reference=self._price,
             inventory=self.account.inventory(),
+            orders=state.orders,
+            activity=self.activity,
         )
-        quotes = self.strategy.quotes(context)
+        draft = self.strategy.draft(context)
         for modifier in self.modifiers:
-            quotes = modifier.adjust(quotes, context)
-        return self.guard.review(quotes, state)
+            modifier.adjust(draft, context)
+        return self.guard.review(post(draft, self._rounding, share=self.executor.share), state)
 
     def _admit(self, quotes: Sequence[Quote]) -> tuple[tuple[Quote, ...], tuple[str, ...]]:
         # Looked at afresh: a cancel that was just awaited may have come back as a fill.
@@ -300,6 +306,8 @@ class MarketMaking(Component):
             position_base=self.account.position.base,
             total_pnl_quote=self.account.total_quote(self._mark),
             orders=self.tracker.live.values(),
+            activity=self.activity,
+            balances=self.account.balances,
         )
 
     def _reference(self) -> Decimal | None:
@@ -320,6 +328,7 @@ class MarketMaking(Component):
         record = self._own_fills.book(fill, mid=self._reference())
         if record is None:
             return
+        self.activity.fills.append(OwnFill(at=self.runtime.clock.monotonic(), fill=fill, mid=record.mid))
         self.runtime.record(record)
         if fill.fee_asset in self.account.position.unpriced_fees and fill.fee_asset not in self._told_of_fees:
             self._told_of_fees.add(fill.fee_asset)

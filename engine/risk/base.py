@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from engine.core.states import State
+from engine.execution.activity import Activity
 from engine.execution.tracker import TrackedOrder
-from engine.market.types import Quote, QuoteSet
+from engine.market.types import Balance, Quote, QuoteSet
 from engine.marketmaking.base import Trip
 from engine.venues.base import MarketFeed
 
@@ -31,6 +32,9 @@ class RiskState(msgspec.Struct, frozen=True, kw_only=True):
     """Realised plus unrealised at `mark` minus fees; None before the first mid of a session with a position."""
     orders: Collection[TrackedOrder]
     """Every order that may still change the position."""
+    activity: Activity = msgspec.field(default_factory=Activity)
+    balances: Mapping[str, Balance] = {}
+    """The venue's last word by asset; empty when there is no account."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from engine.core.states import QUOTING
 from engine.execution.tracker import TrackedOrder
 from engine.market.rounding import Rounding
 from engine.market.types import MarketStatus, Quote, QuoteSet, Side
-from engine.marketmaking.formulas import name
+from engine.marketmaking.draft import name
 from engine.risk.base import RiskState
 
 

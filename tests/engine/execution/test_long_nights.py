@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from engine.execution.activity import Activity
 from engine.execution.gateway import Gateway
 from engine.execution.ids import OrderIds
 from engine.execution.tracker import OrderTracker
@@ -32,6 +33,7 @@ class Night:
             may_place=lambda: "",
             on_fill=lambda fill: None,
             on_trouble=lambda reason: None,
+            activity=Activity(),
             response_timeout_s=5.0,
         )
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from engine.market.rounding import Rounding
 from engine.market.types import Instrument, Side
-from engine.marketmaking.formulas import inventory_bias, inventory_spread, ladder, post
+from engine.marketmaking.draft import post
+from engine.marketmaking.formulas import inventory_bias, inventory_spread, ladder, rungs
 
 D = Decimal
 
@@ -116,7 +117,7 @@ def test_posted_orders_are_passive_exact_and_within_what_was_asked(
         "levels": levels,
         "spacing": spacing_bps,
     }
-    posted = post(levels_of(row), Rounding(instrument), size_quote=size_quote)
+    posted = post(rungs(levels_of(row), size_quote, in_quote=True), Rounding(instrument))
 
     m, half = Fraction(mid), Fraction(mid) * Fraction(spread_bps) / 20000
     norm = max(Fraction(-1), min(Fraction(1), Fraction(position) / 10000))
@@ -141,7 +142,7 @@ def test_an_order_below_the_minimum_is_not_posted_and_the_set_says_so() -> None:
     instrument = Instrument(
         symbol="A/B", base="A", quote="B", tick_size=D("0.01"), lot_size=D("0.1"), min_notional_quote=D(10)
     )
-    posted = post([(D(99), D(101))], Rounding(instrument), size_quote=D(10))
+    posted = post(rungs([(D(99), D(101))], D(10), in_quote=True), Rounding(instrument))
     assert posted.quotes == ()
     assert posted.reason.startswith("Bid 1 not posted: 0.1 A at 99.00 is 9.900 B, under the venue's minimum notional")
     assert "Ask 1 not posted" in posted.reason
@@ -149,6 +150,6 @@ def test_an_order_below_the_minimum_is_not_posted_and_the_set_says_so() -> None:
 
 def test_a_price_that_is_not_positive_is_not_posted() -> None:
     instrument = Instrument(symbol="A/B", base="A", quote="B", tick_size=D("0.01"), lot_size=D("0.1"))
-    posted = post([(D("0.004"), D("1"))], Rounding(instrument), size_base=D(1))
+    posted = post(rungs([(D("0.004"), D("1"))], D(1)), Rounding(instrument))
     assert [quote.side for quote in posted.quotes] == [Side.SELL]
     assert posted.notes == ("Bid 1 not posted: its price would be 0.00, which is not positive.",)

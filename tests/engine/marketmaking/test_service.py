@@ -133,7 +133,7 @@ async def test_a_tick_that_fails_takes_the_quotes_down_and_faults() -> None:
     def broken(context: object) -> object:
         raise KeyError("a mistake in a strategy")
 
-    desk.service.strategy.quotes = broken  # type: ignore[method-assign,assignment]
+    desk.service.strategy.draft = broken  # type: ignore[method-assign,assignment]
     await desk.run(2)
     assert nothing_rests(desk)
     assert desk.service.machine.state is State.FAULTED
