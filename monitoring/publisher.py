@@ -17,13 +17,13 @@ from engine.core.states import State
 from engine.metrics.events import (
     BANDS_BPS,
     Event,
-    FillRecorded,
-    HaltCompleted,
+    Measurement,
     OrderChanged,
     QuotesSimulated,
     Sample,
     StateChanged,
     View,
+    stamp_of,
 )
 from monitoring.live import (
     BROKER_ERRORS,
@@ -49,11 +49,8 @@ def _wall_ms() -> int:
 def event_frame(deployment_id: int, event: Event, sent_ms: int) -> bytes:
     """One event as it travels to browsers; decimals are strings."""
     kind = event.__struct_config__.tag
-    stamp = event.fill.ts_ns if isinstance(event, FillRecorded) else None
-    if stamp is None:
-        stamp = event.completed_ns if isinstance(event, HaltCompleted) else event.ts_ns
     return msgspec.json.encode(
-        {"type": kind, "dep": deployment_id, "sent_ms": sent_ms, "market_ns": stamp, "data": event}
+        {"type": kind, "dep": deployment_id, "sent_ms": sent_ms, "market_ns": stamp_of(event), "data": event}
     )
 
 
@@ -141,8 +138,8 @@ class Publisher:
             case Sample():
                 pending.sample = event
                 pending.tile_waits = True
-            case OrderChanged() | QuotesSimulated():
-                return  # a view carries every order, sent or simulated; single transitions are for the record
+            case OrderChanged() | QuotesSimulated() | Measurement():
+                return  # a view carries every order, sent or simulated; transitions and measurements are for the record
             case StateChanged():
                 self.state(deployment_id, event.new.value, event.reason)
                 self._append(deployment_id, event)

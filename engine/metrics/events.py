@@ -5,7 +5,9 @@ Money is Decimal in every event. `msgspec.json.encode` writes a Decimal as a str
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
@@ -151,6 +153,23 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, tag="sample"):
         return None if self.unrealised_quote is None else self.realised_quote + self.unrealised_quote - self.fees_quote
 
 
+class Measurement(msgspec.Struct, frozen=True, kw_only=True, tag="measurement"):
+    """What one collector saw at one moment: a few figures under one name. docs/metrics.md says what each means.
+
+    None means that it looked and could not observe, never zero. A collector that did not look records nothing.
+    """
+
+    ts_ns: int
+    name: str
+    """What is measured: spread, depth, latency, ... the same in every service."""
+    source: str
+    """The collector's name in its file, which tells two of a kind apart."""
+    symbol: str = ""
+    """The market, where there is one."""
+    values: Mapping[str, Decimal | None]
+    """By field; units stand last in its name."""
+
+
 class LiveOrder(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: str
     side: Side
@@ -206,7 +225,39 @@ Event = (
     | HaltCompleted
     | Notice
     | Sample
+    | Measurement
     | View
     | RecordingProgress
     | RecordingEnded
 )
+
+
+class EventKind(StrEnum):
+    """The kinds of events, as they are tagged wherever events are written down."""
+
+    STATE = "state"
+    ORDER = "order"
+    SIMULATED = "simulated"
+    FILL = "fill"
+    RISK = "risk"
+    HALT = "halt"
+    NOTICE = "notice"
+    SAMPLE = "sample"
+    MEASUREMENT = "measurement"
+    VIEW = "view"
+    PROGRESS = "progress"
+    RECORDING_ENDED = "recording_ended"
+
+
+def kind_of(event: Event) -> EventKind:
+    return EventKind(str(event.__struct_config__.tag))
+
+
+def stamp_of(event: Event) -> int:
+    """When it happened, UTC nanoseconds."""
+    match event:
+        case FillRecorded():
+            return event.fill.ts_ns
+        case HaltCompleted():
+            return event.completed_ns
+    return event.ts_ns

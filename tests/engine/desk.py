@@ -68,7 +68,7 @@ DEFAULTS = {
 
 
 class Desk:
-    """One deployment. `venue` is the truth; `events` is what left the engine."""
+    """One deployment. `venue` is the truth; `events` is what left the engine; `components` is more YAML."""
 
     def __init__(
         self,
@@ -78,11 +78,12 @@ class Desk:
         permit: Permit | None = None,
         manual_halt: Callable[[], str] = lambda: "",
         venue: type[FakeVenue] = FakeVenue,
+        components: str = "",
         **settings: str,
     ) -> None:
         self.clock = ManualClock()
         config = load_config(
-            YAML.format(**(DEFAULTS | settings)),
+            YAML.format(**(DEFAULTS | settings)) + components,
             filename="desk.yaml",
             registry=(registry := Registry.installed().with_components({"fake.venue": venue})),
         )

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from engine.core.states import State, Trigger
-from engine.metrics.events import Notice, Sample, StateChanged, View
+from engine.metrics.events import Measurement, Notice, Sample, StateChanged, View
 from mmplatform.embedded import Valkey
 from monitoring.live import (
     Bridge,
@@ -122,6 +122,15 @@ async def test_views_are_coalesced_to_the_newest_while_events_all_arrive_in_orde
     assert len(views) == 1
     assert views[0]["data"]["sample"]["mid"] == "99"
     assert [f["data"]["text"] for f in browser.frames if f["type"] == "notice"] == [str(n) for n in range(100)]
+
+
+async def test_what_is_for_the_record_alone_does_not_reach_browsers(publisher, bridge) -> None:
+    """A measurement may hold profit and loss, which not every mandate shares with its client's people."""
+    browser = await listening(bridge, publisher, deployment_channel(1))
+    publisher.emit(1, Measurement(ts_ns=1, name="pnl", source="pnl", values={"total_quote": Decimal(1)}))
+    publisher.emit(1, notice("after it"))
+    await until(lambda: bool(browser.frames))
+    assert browser.kinds() == ["notice"]
 
 
 async def test_a_tile_sums_up_a_sample_with_exact_decimals(publisher, bridge) -> None:

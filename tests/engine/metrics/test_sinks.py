@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from engine.core.errors import NotReady
 from engine.core.states import State
-from engine.metrics.events import Event, Notice, Sample, View
+from engine.metrics.events import Event, EventKind, Notice, Sample, View, kind_of
 from engine.metrics.sinks import Jsonl, Live, Log, Memory, Postgres
 from engine.testing import RecordingRuntime
 
@@ -65,3 +66,8 @@ async def test_the_log_says_what_a_person_would_want_to_read(capsys: pytest.Capt
     out = capsys.readouterr()
     assert "mind the gap" in out.out + out.err
     assert "0.1000000000000000000000000001" not in out.out + out.err
+
+
+def test_every_event_has_a_kind_by_which_sinks_choose() -> None:
+    assert [kind.value for kind in EventKind] == [kind.__struct_config__.tag for kind in get_args(Event)]
+    assert kind_of(NOTICE) is EventKind.NOTICE
