@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
+from engine.accounting.ledger import Ledger
 from engine.accounting.position import Booked, Position
 from engine.core.decimals import ZERO
 from engine.core.service import Restore
@@ -18,12 +19,15 @@ class Account:
     def __init__(self, instrument: Instrument, *, restore: Restore | None = None) -> None:
         self.instrument = instrument
         self.position = Position(base_asset=instrument.base, quote_asset=instrument.quote, restore=restore)
+        self.ledger = Ledger()
+        """Everything our fills moved since this holder began."""
         self.balances: Mapping[str, Balance] = {}
         self.is_stale = True
         """Whether a fill came since the balances were asked for."""
 
     def apply(self, fill: Fill, *, fee_rate: Decimal | None = None) -> Booked:
         self.is_stale = True
+        self.ledger.post_fill(fill, base_asset=self.instrument.base, quote_asset=self.instrument.quote)
         return self.position.apply(fill, fee_rate=fee_rate)
 
     async def refresh(self, fetch: Callable[[], Awaitable[Mapping[str, Balance]]]) -> None:
@@ -48,6 +52,13 @@ class Account:
             return self.position.total_quote(mark)
         return None if self.position.base else self.position.realised_quote - self.position.fees_quote
 
+    def missing_from_pnl(self) -> tuple[str, ...]:
+        """A sentence for each asset in which fees were paid whose rate is not known yet."""
+        unpriced = sorted(self.position.unpriced_fees.items())
+        return tuple(
+            f"Fees of {_plain(fee)} {asset} have no rate yet and are missing from PnL." for asset, fee in unpriced
+        )
+
     def inventory_ratio(self, mid: Decimal | None) -> Decimal | None:
         """Value of base over value of base and quote, 0 to 1; None without balances or a mid."""
         base = self.balances.get(self.instrument.base)
@@ -56,3 +67,7 @@ class Account:
             return None
         value = base.total * mid
         return value / (value + quote.total) if value + quote.total > 0 else None
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"

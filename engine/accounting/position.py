@@ -39,7 +39,6 @@ class Position:
         "cost_quote",
         "fees_quote",
         "fills",
-        "flows",
         "quote_asset",
         "realised_quote",
         "unpriced_fees",
@@ -51,16 +50,15 @@ class Position:
         self.base_asset = base_asset
         self.quote_asset = quote_asset
         self.base = before.position_base
-        self.cost_quote = WIDE.multiply(before.position_base, before.average_cost)
+        exact = before.cost_quote
+        self.cost_quote = WIDE.multiply(before.position_base, before.average_cost) if exact is None else exact
         """Quote paid for the open position; negative when short."""
         self.realised_quote = before.realised_total_quote
         self.fees_quote = before.fees_total_quote
         self.volume_quote = before.volume_total_quote
         self.fills = before.fills_total
-        self.flows: dict[str, Decimal] = {}
-        """Net change of each asset's balance by the fills applied here, fees included."""
-        self.unpriced_fees: dict[str, Decimal] = {}
-        """Fees by asset for which no rate was known: not in `fees_quote`."""
+        self.unpriced_fees: dict[str, Decimal] = dict(before.unpriced_fees)
+        """Fees by asset for which no rate was known: not in `fees_quote` until `price_fees`."""
 
     @property
     def average_cost(self) -> Decimal:
@@ -83,9 +81,6 @@ class Position:
         signed = fill.size_base if fill.side is Side.BUY else -fill.size_base
         notional = WIDE.multiply(fill.price, fill.size_base)
         realised = self._move(signed, fill.price)
-        self._flow(self.base_asset, signed)
-        self._flow(self.quote_asset, -notional if fill.side is Side.BUY else notional)
-        self._flow(fill.fee_asset, -fill.fee)
 
         fee_quote: Decimal | None = None
         if fill.fee_asset == self.quote_asset or not fill.fee:
@@ -96,7 +91,7 @@ class Position:
         elif fee_rate is not None:
             fee_quote = WIDE.multiply(fill.fee, fee_rate)
         if fee_quote is None:
-            self.unpriced_fees[fill.fee_asset] = self.unpriced_fees.get(fill.fee_asset, ZERO) + fill.fee
+            self._keep_unpriced(fill.fee_asset, fill.fee)
         else:
             self.fees_quote = WIDE.add(self.fees_quote, fee_quote)
 
@@ -123,6 +118,13 @@ class Position:
         self.cost_quote = WIDE.add(WIDE.subtract(self.cost_quote, released), WIDE.multiply(opening, price))
         return WIDE.subtract(WIDE.multiply(-closing, price), released)
 
-    def _flow(self, asset: str, change: Decimal) -> None:
-        if change:
-            self.flows[asset] = WIDE.add(self.flows.get(asset, ZERO), change)
+    def price_fees(self, asset: str, rate: Decimal) -> Decimal:
+        """Book what was paid in an asset before its rate was known; returns it in quote currency."""
+        fee_quote = WIDE.multiply(self.unpriced_fees.pop(asset, ZERO), rate)
+        self.fees_quote = WIDE.add(self.fees_quote, fee_quote)
+        return fee_quote
+
+    def _keep_unpriced(self, asset: str, fee: Decimal) -> None:
+        total = WIDE.add(self.unpriced_fees.pop(asset, ZERO), fee)
+        if total:
+            self.unpriced_fees[asset] = total

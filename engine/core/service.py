@@ -54,10 +54,16 @@ class Restore(msgspec.Struct, frozen=True, kw_only=True):
 
     position_base: Decimal = Decimal(0)
     average_cost: Decimal = Decimal(0)
+    cost_quote: Decimal | None = None
+    """Quote paid for the open position, exact; None in records that only know the average."""
     realised_total_quote: Decimal = Decimal(0)
     fees_total_quote: Decimal = Decimal(0)
     volume_total_quote: Decimal = Decimal(0)
     fills_total: int = 0
+    unpriced_fees: dict[str, Decimal] = {}
+    """Fees by asset that are in no total, since there was no rate when they were paid nor since."""
+    conversions_total: int = 0
+    """How often such fees have been booked later."""
     last_fill_ns: int = 0
     """Stamp of the last recorded fill. A venue's list of executions is counted on from here."""
     fill_ids: frozenset[str] = frozenset()

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Annotated
 
 from engine.accounting.account import Account
+from engine.accounting.rates import Rates
+from engine.accounting.reconcile import Reconciler
 from engine.core.component import Component
 from engine.core.errors import EngineError, NotReady, OutcomeUnknown
 from engine.core.params import Bps, Millis, Share, Symbol
@@ -63,6 +66,8 @@ class MarketMaking(Component):
         size_threshold_share: Annotated[
             Decimal, Share(help="Replace an order when what is left of it differs this much from the wanted size")
         ] = Decimal("0.5"),
+        rates: Mapping[str, PriceProvider] = MappingProxyType({}),
+        reconcile: Reconciler | None = None,
     ) -> None:
         self.exchange = exchange
         self.symbol = symbol
@@ -73,6 +78,8 @@ class MarketMaking(Component):
         self.executor = executor
         self.modifiers = tuple(modifiers)
         self.interval_ms = interval_ms
+        self.rates = rates
+        self.reconcile = reconcile
         self.tolerance = Tolerance(price_bps=price_threshold_bps, size_share=size_threshold_share)
         self.machine = StateMachine(self._state_changed)
         self.quotes = QuoteSet(reason="not started")
@@ -82,7 +89,6 @@ class MarketMaking(Component):
         self.tick_us = 0.0
         self.job: Job | None = None
         self._mark: Decimal | None = None
-        self._told_of_fees: set[str] = set()
         self._left = ""
         self._ticking = False
         self._requested_ns = 0
@@ -110,10 +116,16 @@ class MarketMaking(Component):
             identity=runtime.identity,
             restore=runtime.restore,
             now_ns=before_ns,
+            record=runtime.record,
+            rates=Rates(instrument, self.rates),
         )
         self.job = runtime.scheduler.every(self.interval_ms / 1000, self.tick, name=f"tick {self.symbol}")
         self.reporter = Reporter(self, view_every_s=0.2 if self.interval_ms < 500 else 0.5)
         self.reporter.schedule()
+        if self.rates:
+            runtime.scheduler.every(1.0, self._price_fees, name=f"fees {self.symbol}")
+        if self.reconcile is not None:
+            self.reconcile.attach(self)
         self._loaded = True
         await self._refresh_balances()
 
@@ -155,6 +167,8 @@ class MarketMaking(Component):
             await self.account.refresh(self.executor.balances)
         except EngineError as error:
             return f"The balances could not be read: {error}"
+        if self.reconcile is not None:
+            self.reconcile.start_from(self.account.balances)
         return ""
 
     async def clear_leftovers(self) -> None:
@@ -329,13 +343,11 @@ class MarketMaking(Component):
         if record is None:
             return
         self.activity.fills.append(OwnFill(at=self.runtime.clock.monotonic(), fill=fill, mid=record.mid))
-        self.runtime.record(record)
-        if fill.fee_asset in self.account.position.unpriced_fees and fill.fee_asset not in self._told_of_fees:
-            self._told_of_fees.add(fill.fee_asset)
-            quote = self.feed.instrument.quote
-            self._notice("warning", f"Fees in {fill.fee_asset} have no rate to {quote} and are missing from PnL.")
         if trip := self.killswitch.check(self._risk_state()):
             self._trip(trip)
+
+    async def _price_fees(self) -> None:
+        self._own_fills.price_fees(self.runtime.clock.now_ns())
 
     def on_room(self) -> None:
         # The replacement need not wait for the next tick: until then this side would stand thinner than promised.

@@ -57,13 +57,41 @@ class FillRecorded(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
     realised_quote: Decimal
     """Realised PnL of this fill alone, fees excluded."""
     fee_quote: Decimal
-    """Zero when the fee was paid in an asset without a known rate; a Notice says so."""
+    """Zero while the fee is unpriced."""
     position_base: Decimal
     average_cost: Decimal
     realised_total_quote: Decimal
     fees_total_quote: Decimal
     volume_total_quote: Decimal
     fills_total: int
+    cost_quote: Decimal | None = None
+    """Quote paid for the open position, exact: `average_cost` is this over `position_base`, rounded."""
+    fee_rate: Decimal | None = None
+    """Quote per unit of the fee's asset, as it was converted; None for a fee in quote, and while it is unpriced."""
+    fee_rate_source: str = ""
+    fee_rate_ns: int | None = None
+    """When the source says that the rate held."""
+    fee_unpriced: Decimal | None = None
+    """The fee, in its asset, when there was no rate for it: FeesPriced follows when there is one."""
+
+
+class FeesPriced(msgspec.Struct, frozen=True, kw_only=True, tag="fees_priced"):
+    """Fees paid while their asset had no rate are booked now. `number` counts these of one deployment, from 1."""
+
+    ts_ns: int
+    number: int
+    asset: str
+    amount: Decimal
+    """In the asset; negative when rebates outweigh fees."""
+    rate: Decimal
+    """Quote per unit of the asset."""
+    rate_source: str
+    rate_ns: int
+    """When the source says that the rate held."""
+    fee_quote: Decimal
+    fees_total_quote: Decimal
+    fills_total: int
+    """How many fills had been booked by then: what follows them counts these fees in its totals."""
 
 
 class RiskTriggered(msgspec.Struct, frozen=True, kw_only=True, tag="risk"):
@@ -221,6 +249,7 @@ Event = (
     | OrderChanged
     | QuotesSimulated
     | FillRecorded
+    | FeesPriced
     | RiskTriggered
     | HaltCompleted
     | Notice

@@ -91,7 +91,7 @@ class Reporter:
                     )
                     for order in service.tracker.working()
                 ),
-                notes=service.notes,
+                notes=service.notes + service.account.missing_from_pnl(),
             )
         )
 

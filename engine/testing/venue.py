@@ -46,6 +46,8 @@ class FakeVenue(Component):
     offline         a reason: every call raises NotReady with it
     silent          nothing is pushed to on_order and on_fill
     repeat          everything is pushed twice
+    fee_asset       fees are taken in this asset instead of the quote asset, one unit of it being worth fee_asset_quote
+    stale_balances  what `balances` answers instead of the truth
     """
 
     def __init__(
@@ -83,6 +85,9 @@ class FakeVenue(Component):
         self.offline = ""
         self.silent = False
         self.repeat = False
+        self.fee_asset = quote
+        self.fee_asset_quote = Decimal(1)
+        self.stale_balances: dict[str, Balance] | None = None
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         """Every request as it came in: ("place", client order ids), ("cancel", …), ("cancel_all", ())."""
         self._feed = MarketFeed(self.instrument, source="fake")
@@ -135,8 +140,11 @@ class FakeVenue(Component):
         size = order.size_base - order.filled_base if size_base is None else Decimal(size_base)
         notional = order.price * size
         fee = notional * self.instrument.maker_fee_bps / BPS
-        self._totals[self.instrument.base] += size * order.side.sign
-        self._totals[self.instrument.quote] -= notional * order.side.sign + fee
+        if self.fee_asset != self.instrument.quote:
+            fee = (fee / self.fee_asset_quote).quantize(_SMALLEST_FEE)
+        self.move(self.instrument.base, size * order.side.sign)
+        self.move(self.instrument.quote, -notional * order.side.sign)
+        self.move(self.fee_asset, -fee)
         done = order.filled_base + size >= order.size_base
         fill = Fill(
             ts_ns=self.clock.now_ns(),
@@ -148,7 +156,7 @@ class FakeVenue(Component):
             price=order.price,
             size_base=size,
             fee=fee,
-            fee_asset=self.instrument.quote,
+            fee_asset=self.fee_asset,
         )
         self._fills.append(fill)
         for hear in self._hearers(self.on_fill):
@@ -156,6 +164,10 @@ class FakeVenue(Component):
         status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
         self._change(order, status, filled_base=order.filled_base + size)
         return fill
+
+    def move(self, asset: str, change: Decimal) -> None:
+        """Change a balance: a leg of an execution, or a deposit or withdrawal nobody told us of."""
+        self._totals[asset] = self._totals.get(asset, ZERO) + change
 
     def set_status(self, status: MarketStatus) -> None:
         """Halt or resume the market."""
@@ -208,7 +220,7 @@ class FakeVenue(Component):
 
     async def balances(self) -> dict[str, Balance]:
         self._arrive("balances", ())
-        return self._balances()
+        return self._balances() if self.stale_balances is None else self.stale_balances
 
     # Inside
 
@@ -306,7 +318,7 @@ class FakeVenue(Component):
 
     def _balances(self) -> dict[str, Balance]:
         base, quote = self.instrument.base, self.instrument.quote
-        locked = {base: ZERO, quote: ZERO}
+        locked = dict.fromkeys(self._totals, ZERO)
         for order in self._resting():
             left = order.size_base - order.filled_base
             if order.side is Side.BUY:
@@ -326,3 +338,7 @@ def _answer(kind: type[OrderReport], report: OrderReport, status: OrderStatus, r
     if kind is not Placed:
         fields["venue_order_id"] = ""
     return kind(**fields)
+
+
+_SMALLEST_FEE = Decimal("1e-8")
+"""Venues round what they take in another asset."""

@@ -24,7 +24,7 @@ components:
   venue:
     id: fake.venue
     args: {{symbol: "@symbol", tick_size: !decimal "{tick}", lot_size: !decimal "{lot}",
-           min_notional_quote: !decimal "{min_notional}", immediate: {immediate},
+           min_notional_quote: !decimal "{min_notional}", immediate: {immediate}, maker_fee_bps: !decimal "{maker_fee}",
            base_balance: !decimal "1000000", quote_balance: !decimal "1000000"}}
   mid: {{id: prices.mid, args: {{market: "@venue", symbol: "@symbol"}}}}
   spread:
@@ -42,11 +42,12 @@ components:
   kill: {{id: killswitches.any, args: {{switches: [{switches}]}}}}
   executor: {{id: marketmaking.executors.{executor}, args: {{exchange: "@venue", symbol: "{executor_symbol}"}}}}
   memory: {{id: sinks.memory}}
+{components}
   quoting:
     id: marketmaking
     args: {{exchange: "@venue", symbol: "@symbol", price: "@mid", strategy: "@spread", guard: "@guard",
            killswitch: "@kill", executor: "@executor", interval_ms: {interval_ms},
-           price_threshold_bps: !decimal "{threshold}"}}
+           price_threshold_bps: !decimal "{threshold}"{args}}}
 """
 
 DEFAULTS = {
@@ -64,6 +65,9 @@ DEFAULTS = {
     "switches": '"@inventory", "@loss", "@lag", "@manual"',
     "interval_ms": "1000",
     "threshold": "5",
+    "components": "",
+    "args": "",
+    "maker_fee": "0",
 }
 
 

@@ -194,5 +194,8 @@ async def test_a_fee_in_an_asset_without_a_rate_is_pointed_out_once() -> None:
             )
         )
     warnings = [event.text for event in desk.events(Notice) if event.level == "warning"]
-    assert warnings == ["Fees in BNB have no rate to USDT and are missing from PnL."]
+    assert warnings == [
+        "No rate of BNB to USDT: no price provider is configured for it. "
+        "Fees in it are kept, and missing from PnL until there is one."
+    ]
     await desk.close()

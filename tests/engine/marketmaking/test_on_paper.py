@@ -91,12 +91,13 @@ class Run:
 async def test_what_the_fills_say_is_what_the_account_holds() -> None:
     run = await Run().go(240)
     position = run.service.account.position
+    held = run.service.account.ledger.held
     assert position.fills >= 5
     assert {fill.fill.side for fill in run.events(FillRecorded)} == set(Side)
-    assert run.balances["AURORA"].total - 50000 == position.base == position.flows["AURORA"]
-    assert run.balances["USDT"].total - 50000 == position.flows["USDT"]
+    assert run.balances["AURORA"].total - 50000 == position.base == held("AURORA")
+    assert run.balances["USDT"].total - 50000 == held("USDT")
     mid = run.events(Sample)[-2].mid
-    assert position.total_quote(mid) == position.flows["USDT"] + position.flows["AURORA"] * mid
+    assert position.total_quote(mid) == held("USDT") + held("AURORA") * mid
 
 
 async def test_both_sides_rest_nearly_all_the_time_and_no_limit_is_passed() -> None:

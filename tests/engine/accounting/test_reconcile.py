@@ -1,0 +1,243 @@
+"""The venue's balances against our ledger: what differs is found, said once, and never claimed too early (S2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.accounting.ledger import EntryKind
+from engine.accounting.reconcile import Reconcile
+from engine.core.problems import ConfigError
+from engine.execution.activity import Mismatch
+from engine.market.types import Balance, Fill, Side
+from engine.metrics.events import FillRecorded, Notice
+from engine.testing import FakeVenue
+from tests.engine.desk import Desk
+
+D = Decimal
+
+
+async def desk_reconciling(*, venue: type[FakeVenue] = FakeVenue, halt: str = "5000", **settings: str) -> Desk:
+    components = f"""
+  books: {{id: reconcile, args: {{alert_quote: !decimal "100", halt_quote: !decimal "{halt}", every_s: !decimal "10",
+          confirm_after_s: !decimal "2"}}}}
+"""
+    desk = await Desk(venue=venue, components=components, args=', reconcile: "@books"', **settings).open()
+    await desk.service.start("test")
+    return desk
+
+
+def reconcile(desk: Desk) -> Reconcile:
+    found: Any = desk.container.components["books"]
+    assert isinstance(found, Reconcile)
+    return found
+
+
+def told(desk: Desk) -> list[tuple[str, str]]:
+    return [
+        (each.level, each.text)
+        for each in desk.events(Notice)
+        if "venue" in each.text and "Reconciling" not in each.text
+    ]
+
+
+async def test_what_our_own_fills_moved_is_no_difference() -> None:
+    desk = await desk_reconciling(maker_fee="10")
+    await desk.run(1)
+    for side in Side:
+        desk.venue.trade(desk.prices(side)[0], "0.01", side.opposite)
+    await desk.run(40)
+    assert len(desk.events(FillRecorded)) == 2
+    assert told(desk) == []
+    assert reconcile(desk).mismatch is None
+    assert [call for call, _ in desk.venue.calls].count("balances") >= 4
+    await desk.close()
+
+
+class KeepsAFillToItself(FakeVenue):
+    """Executes, and tells nobody: neither in a push nor when asked."""
+
+    def lose_a_fill(self) -> None:
+        self.move("BTC", D("0.01"))
+        self.move("USDT", D("-500"))
+
+
+async def test_a_fill_the_venue_never_told_is_found() -> None:
+    desk = await desk_reconciling(venue=KeepsAFillToItself)
+    await desk.run(1)
+    desk.venue.lose_a_fill()  # type: ignore[attr-defined]
+    await reconcile(desk).look()
+    assert told(desk) == []  # one look is not enough
+    await desk.run(2.1)
+    assert told(desk) == [
+        (
+            "warning",
+            "The venue holds 1000000.01 BTC, our fills explain 1000000: 0.01 more, worth 500.00 USDT; "
+            "the tolerance is 100 USDT.",
+        ),
+        (
+            "warning",
+            "The venue holds 999500 USDT, our fills explain 1000000: 500 less, worth 500.00 USDT; "
+            "the tolerance is 100 USDT.",
+        ),
+    ]
+    await desk.run(60)
+    assert len(told(desk)) == 2  # said once
+    found = reconcile(desk).mismatch
+    assert isinstance(found, Mismatch)
+    assert (found.asset, found.difference, found.value_quote) == ("BTC", D("0.01"), D(500))
+    assert desk.service.activity.mismatch is None  # small: no reason to halt
+    await desk.close()
+
+
+async def test_a_large_difference_is_shown_to_the_kill_switch_until_it_is_gone() -> None:
+    desk = await desk_reconciling()
+    desk.venue.move("USDT", D(-20_000))
+    await desk.run(14)
+    assert [level for level, _ in told(desk)] == ["error"]
+    found = desk.service.activity.mismatch
+    assert found is not None
+    assert (found.asset, found.difference, found.value_quote) == ("USDT", D(-20_000), D(20_000))
+    desk.venue.move("USDT", D(20_000))
+    await desk.run(12)
+    assert told(desk)[-1] == ("info", "The venue's USDT agrees with our fills again, within the tolerance.")
+    assert desk.service.activity.mismatch is None
+    assert reconcile(desk).mismatch is None
+    await desk.close()
+
+
+async def test_a_difference_that_grows_is_told_again_when_it_becomes_grave() -> None:
+    desk = await desk_reconciling()
+    desk.venue.move("USDT", D(-200))
+    await desk.run(14)
+    desk.venue.move("USDT", D(-9_800))
+    await desk.run(14)
+    assert [level for level, _ in told(desk)] == ["warning", "error"]
+    await desk.close()
+
+
+async def test_a_deposit_is_reported_and_accepted_by_the_next_start() -> None:
+    desk = await desk_reconciling()
+    desk.venue.move("BTC", D("0.5"))
+    await desk.run(14)
+    assert desk.service.activity.mismatch is not None
+    await desk.service.pause("a deposit was made")
+    await desk.service.start("the deposit is ours")
+    assert told(desk)[-1] == ("warning", "The start accepts what the venue holds, +0.5 BTC beside our fills.")
+    assert desk.service.activity.mismatch is None
+    assert desk.service.account.ledger.moved("BTC", EntryKind.ADJUSTMENT) == D("0.5")
+    said = len(told(desk))
+    await desk.run(30)
+    assert len(told(desk)) == said
+    assert desk.service.account.position.base == 0  # a deposit is no position of ours
+    await desk.close()
+
+
+async def test_a_balance_that_is_stale_for_a_moment_is_no_alarm() -> None:
+    desk = await desk_reconciling()
+    await desk.run(1)
+    desk.venue.stale_balances = await desk.venue.balances()
+    desk.venue.trade(desk.prices(Side.BUY)[0], "0.02", Side.SELL)  # worth 1,000, ten times the tolerance
+    await reconcile(desk).look()
+    desk.venue.stale_balances = None
+    await desk.run(30)
+    assert len(desk.events(FillRecorded)) == 1
+    assert told(desk) == []
+    await desk.close()
+
+
+async def test_balances_that_trail_steady_trading_are_no_alarm() -> None:
+    desk = await desk_reconciling()
+    for _ in range(12):
+        await desk.run(5)
+        desk.venue.stale_balances = await desk.venue.balances()
+        desk.venue.trade(desk.prices(Side.BUY)[0], "0.004", Side.SELL)
+        await reconcile(desk).look()
+        desk.venue.trade(desk.prices(Side.SELL)[0], "0.008", Side.BUY)
+        await reconcile(desk).look()
+        desk.venue.stale_balances = None
+    assert told(desk) == []
+    await desk.close()
+
+
+class TellsLater(FakeVenue):
+    """Reports that an order filled before it lists the execution."""
+
+    async def fills(self, symbol: str, since_ns: int) -> Sequence[Fill]:
+        return [] if self.silent else await super().fills(symbol, since_ns)
+
+
+async def test_an_execution_on_its_way_to_our_books_is_waited_for() -> None:
+    desk = await desk_reconciling(venue=TellsLater)
+    await desk.run(1)
+    order = next(iter(desk.service.tracker.working()))
+    desk.venue.silent = True
+    desk.venue.fill(order.client_order_id)  # 1,000 USDT move; the venue answers neither push nor question
+    desk.service.tracker.hear(desk.venue.order(order.client_order_id))  # "it is filled", by some other way
+    await reconcile(desk).look()
+    await desk.run(4)
+    await reconcile(desk).look()
+    assert told(desk) == []
+    desk.venue.silent = False
+    await desk.run(30)
+    assert len(desk.events(FillRecorded)) == 1
+    assert told(desk) == []
+    await desk.close()
+
+
+async def test_what_cannot_be_compared_for_long_is_said_and_so_is_its_end() -> None:
+    desk = await desk_reconciling()
+    await desk.service.pause("to look at the balances alone")
+    desk.venue.offline = "maintenance"
+    await desk.run(115)
+    assert [text for _, text in told(desk)] == [
+        "Balances could not be compared with the venue for 100 s: it does not answer, or some order is in doubt."
+    ]
+    desk.venue.offline = ""
+    await desk.run(12)
+    assert told(desk)[-1] == ("info", "Balances are compared with the venue again.")
+    await desk.close()
+
+
+async def test_before_the_first_price_a_difference_is_told_but_halts_nothing() -> None:
+    desk = await desk_reconciling()
+    desk.venue.feed("BTC/USDT").received_at = None
+    desk.venue.move("BTC", D(3))
+    await desk.run(14)
+    assert [(level, text.rsplit(": ", 1)[1]) for level, text in told(desk)] == [
+        ("warning", "3 more, which has no price in USDT.")
+    ]
+    assert desk.service.activity.mismatch is None
+    await desk.close()
+
+
+async def test_in_shadow_there_is_no_account_to_compare() -> None:
+    desk = await desk_reconciling(executor="dry_run")
+    await desk.run(30)
+    assert reconcile(desk).mismatch is None
+    assert told(desk) == []
+    await desk.close()
+
+
+async def test_a_venue_elsewhere_is_asked_beside_the_ticks() -> None:
+    desk = await desk_reconciling(immediate="false")
+    await desk.run(2)
+    desk.venue.move("USDT", D(-20_000))
+    await desk.run(14)
+    assert [level for level, _ in told(desk)] == ["error"]
+    await desk.close()
+
+
+def test_halting_below_the_alert_is_refused() -> None:
+    with pytest.raises(ConfigError, match="halt_quote must be at least alert_quote of 100, was 50"):
+        Desk(
+            components='  books: {id: reconcile, args: {alert_quote: !decimal "100", halt_quote: !decimal "50"}}',
+            args=', reconcile: "@books"',
+        )
+
+
+def test_a_balance_is_what_is_free_and_what_is_locked() -> None:
+    assert Balance(asset="BTC", free=D(1), locked=D(2)).total == D(3)
