@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.decimals import BPS, ONE
+from engine.core.decimals import BPS
 from engine.execution.tracker import OrderTracker, TrackedOrder
 from engine.market.types import OrderStatus, Quote, Side
 
@@ -49,24 +49,32 @@ def difference(wanted: Iterable[Quote], tracker: OrderTracker, tolerance: Tolera
     cancel: list[TrackedOrder] = []
     place: list[Quote] = []
     wanted = tuple(wanted)
-    best_bid = max((quote.price for quote in wanted if quote.side is Side.BUY), default=None)
-    best_ask = min((quote.price for quote in wanted if quote.side is Side.SELL), default=None)
+    best_bid, best_ask = _innermost(wanted)
+    # The loop below runs for every level on every tick, so it is written out.
+    price_bps, size_share, side_of_bids = tolerance.price_bps, tolerance.size_share, Side.BUY
     kept = 0
     for quote in wanted:
-        order = slots.get((quote.side, quote.level))
+        side = quote.side
+        order = slots.get((side, quote.level))
         if order is None:
             place.append(quote)
             continue
         kept += 1
         if order.status not in _STEADY:
             continue
+        price, size = order.price, quote.size_base
+        moved = price - quote.price
+        surplus = order.size_base - order.filled_base - size
         # Within tolerance of its own wanted price, an old order may still stand across a new one on the other side.
-        across = (
-            (best_ask is not None and order.price >= best_ask)
-            if quote.side is Side.BUY
-            else (best_bid is not None and order.price <= best_bid)
-        )
-        if across or not _close(order, quote, tolerance):
+        if side is side_of_bids:
+            across = best_ask is not None and price >= best_ask
+        else:
+            across = best_bid is not None and price <= best_bid
+        if (
+            across
+            or (moved and abs(moved) * BPS >= price * price_bps)
+            or (surplus and abs(surplus) > size * size_share)
+        ):
             cancel.append(order)
             place.append(quote)
     if kept < len(tracker.live):
@@ -77,11 +85,15 @@ def difference(wanted: Iterable[Quote], tracker: OrderTracker, tolerance: Tolera
     return Plan(tuple(cancel), tuple(place))
 
 
-def _close(order: TrackedOrder, quote: Quote, tolerance: Tolerance) -> bool:
-    if order.price != quote.price and abs(order.price - quote.price) * BPS >= order.price * tolerance.price_bps:
-        return False
-    left = order.remaining_base
-    if left == quote.size_base:
-        return True
-    size, share = quote.size_base, tolerance.size_share
-    return size * (ONE - share) <= left <= size * (ONE + share)
+def _innermost(quotes: Iterable[Quote]) -> tuple[Decimal | None, Decimal | None]:
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    side_of_bids = Side.BUY
+    for quote in quotes:
+        price = quote.price
+        if quote.side is side_of_bids:
+            if bid is None or price > bid:
+                bid = price
+        elif ask is None or price < ask:
+            ask = price
+    return bid, ask

@@ -203,6 +203,11 @@ class Gateway:
     async def settle(self) -> None:
         """Turn what was not answered in time into unknown, and ask the venue about all that is."""
         now = self._clock.monotonic()
+        if self._tracker.all_rest():
+            if now >= self._audit_at and not self._asking and now >= self._ask_again_at:
+                self._audit_at = now + self._audit_every_s
+                await self._run(self._ask_once(), "audit")
+            return
         for order in list(self._tracker.working()):
             waits = order.status in (OrderStatus.PENDING, OrderStatus.CANCELLING)
             if waits and now - order.status_at > self._timeout_s:
@@ -213,9 +218,6 @@ class Gateway:
             return
         if self._tracker.in_doubt():
             await self._run(self._ask_once(), "ask")
-        elif now >= self._audit_at and self._tracker.all_rest():
-            self._audit_at = now + self._audit_every_s
-            await self._run(self._ask_once(), "audit")
 
     def _give_up_on_lost_executions(self, now: float) -> None:
         """A venue that reports an execution and never lists it leaves the position unknown: a person must look."""

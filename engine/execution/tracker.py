@@ -209,8 +209,11 @@ class OrderTracker:
         ]
 
     def all_rest(self) -> bool:
-        """Whether every order is steady in the book: none on its way in or out, none in doubt."""
-        return all(order.status in (_OPEN, _PART) for order in self.live.values())
+        """Whether every order is steady in the book: none on its way in or out, none in doubt, all of it booked."""
+        for order in self.live.values():
+            if order.status not in (_OPEN, _PART) or order.filled_base != order.booked_base:
+                return False
+        return True
 
     def unbooked(self) -> list[TrackedOrder]:
         """Orders that ended with executions which have not reached the books."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from operator import mul
 
-from engine.core.decimals import WIDE
+from engine.core.decimals import WIDE, ZERO
 from engine.market.types import Instrument, Quote, Side
+
+_DOWN, _UP = ROUND_FLOOR, ROUND_CEILING
 
 
 class Grid:
@@ -29,8 +33,9 @@ class Grid:
 
     def floor(self, value: Decimal) -> Decimal:
         """The largest multiple not above `value`."""
-        if self._exponent is not None:
-            return value.quantize(self._exponent, ROUND_FLOOR, WIDE)
+        exponent = self._exponent
+        if exponent is not None:
+            return value.quantize(exponent, _DOWN, WIDE)
         count = WIDE.divide_int(value, self.step)
         if value < 0 and WIDE.multiply(count, self.step) != value:
             count -= 1
@@ -38,9 +43,22 @@ class Grid:
 
     def ceil(self, value: Decimal) -> Decimal:
         """The smallest multiple not below `value`."""
-        if self._exponent is not None:
-            return value.quantize(self._exponent, ROUND_CEILING, WIDE)
+        exponent = self._exponent
+        if exponent is not None:
+            return value.quantize(exponent, _UP, WIDE)
         return -self.floor(-value)
+
+    def floors(self, values: Iterable[Decimal]) -> list[Decimal]:
+        """`floor` of many."""
+        if (exponent := self._exponent) is not None:
+            return [value.quantize(exponent, _DOWN, WIDE) for value in values]
+        return [self.floor(value) for value in values]
+
+    def ceils(self, values: Iterable[Decimal]) -> list[Decimal]:
+        """`ceil` of many."""
+        if (exponent := self._exponent) is not None:
+            return [value.quantize(exponent, _UP, WIDE) for value in values]
+        return [self.ceil(value) for value in values]
 
     def holds(self, value: Decimal) -> bool:
         """Whether `value` is a multiple."""
@@ -70,20 +88,35 @@ class Rounding:
         lots = WIDE.divide_int(notional_quote, WIDE.multiply(price, self.lots.step))
         return WIDE.multiply(lots, self.lots.step)
 
+    def prices(self, side: Side, prices: Iterable[Decimal]) -> list[Decimal]:
+        """`price` of many: the ticks' inner loop."""
+        return self.ticks.floors(prices) if side is Side.BUY else self.ticks.ceils(prices)
+
+    def accepts_all(self, prices: Sequence[Decimal], sizes: Sequence[Decimal]) -> bool:
+        """Whether orders all have a price and are large enough for the venue; `below_minimum` says which is not."""
+        least_size = self.instrument.min_size_base or ZERO
+        least = self.instrument.min_notional_quote
+        smallest = min(sizes)
+        return (
+            smallest > ZERO
+            and smallest >= least_size
+            and min(prices) > ZERO
+            and (least is None or min(map(mul, prices, sizes)) >= least)
+        )
+
     def below_minimum(self, quote: Quote) -> str:
         """Why the venue would not take an order this small, as a sentence; empty when it would."""
         instrument = self.instrument
-        if quote.size_base <= 0:
+        price, size = quote.price, quote.size_base
+        if size <= ZERO:
             return f"its size is under one lot of {instrument.lot_size} {instrument.base}"
-        if instrument.min_size_base is not None and quote.size_base < instrument.min_size_base:
-            return (
-                f"{quote.size_base} {instrument.base} is under the venue's minimum of "
-                f"{instrument.min_size_base} {instrument.base}"
-            )
+        least = instrument.min_size_base
+        if least is not None and size < least:
+            return f"{size} {instrument.base} is under the venue's minimum of {least} {instrument.base}"
         minimum = instrument.min_notional_quote
-        if minimum is not None and quote.notional_quote < minimum:
+        if minimum is not None and (notional := price * size) < minimum:
             return (
-                f"{quote.size_base} {instrument.base} at {quote.price} is {quote.notional_quote} {instrument.quote}, "
+                f"{size} {instrument.base} at {price} is {notional} {instrument.quote}, "
                 f"under the venue's minimum notional of {minimum} {instrument.quote}"
             )
         return ""

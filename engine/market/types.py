@@ -89,7 +89,7 @@ class NoPrice(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Quote(msgspec.Struct, frozen=True, kw_only=True):
+class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order we want to rest. `level` 0 is innermost; (side, level) is the slot an order lives in."""
 
     side: Side
@@ -108,6 +108,8 @@ class QuoteSet(msgspec.Struct, frozen=True, kw_only=True):
     quotes: tuple[Quote, ...] = ()
     reason: str = ""
     notes: tuple[str, ...] = ()
+    on_grid: bool = False
+    """Whether prices and sizes were just rounded to the market's grids and its minimums hold."""
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import ROUND_FLOOR, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
-from itertools import chain, zip_longest
+from itertools import zip_longest
 
 import msgspec
 
@@ -16,6 +16,7 @@ from engine.core.decimals import ONE, WIDE, ZERO
 from engine.market.rounding import Rounding
 from engine.market.types import Quote, QuoteSet, Side
 
+_BUY, _SELL = Side.BUY, Side.SELL
 _FLOOR = Context(prec=28, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 
@@ -139,27 +140,59 @@ def post(draft: Draft, rounding: Rounding, *, share: Decimal = ONE) -> QuoteSet:
     notional never exceeds it. Orders under the venue's minimums are left out with a note; when none is left, the set
     says so.
     """
-    quotes: list[Quote] = []
     notes = list(draft.notes)
-    bids = [(Side.BUY, rung) for rung in draft.bids]
-    asks = [(Side.SELL, rung) for rung in draft.asks]
-    bid_offset, ask_offset = draft.bid_offset, draft.ask_offset
-    for side, rung in filter(None, chain.from_iterable(zip_longest(bids, asks))):
-        price = rounding.price(side, WIDE.add(rung.price, bid_offset if side is Side.BUY else ask_offset))
-        if price <= 0:
-            notes.append(f"{name(side, rung.level)} not posted: its price would be {price}, which is not positive.")
-            continue
-        size = rung.size if share is ONE else WIDE.multiply(rung.size, share)
-        if rung.in_quote:
-            size = _FLOOR.divide(size, price)
-        quote = Quote(side=side, level=rung.level, price=price, size_base=rounding.size(size))
-        if too_small := rounding.below_minimum(quote):
-            notes.append(f"{name(side, rung.level)} not posted: {too_small}.")
-        else:
-            quotes.append(quote)
-    if quotes:
-        return QuoteSet(quotes=tuple(quotes), notes=tuple(notes))
+    bids = _posted(_BUY, draft.bids, draft.bid_offset, rounding, share, notes) if draft.bids else []
+    asks = _posted(_SELL, draft.asks, draft.ask_offset, rounding, share, notes) if draft.asks else []
+    if bids or asks:
+        return QuoteSet(quotes=_innermost_first(bids, asks), notes=tuple(notes), on_grid=True)
     return QuoteSet(reason=draft.reason or " ".join(notes) or "The strategy wants no orders now.", notes=tuple(notes))
+
+
+def _posted(
+    side: Side, rungs: list[Rung], offset: Decimal, rounding: Rounding, share: Decimal, notes: list[str]
+) -> list[Quote]:
+    """One side's orders. Runs every tick for every level: plain lists, and words only for what is left out."""
+    prices = rounding.prices(side, [rung.price + offset for rung in rungs])
+    sizes = _sizes(rungs, prices, rounding, share)
+    quotes = [
+        Quote(side=side, level=rung.level, price=price, size_base=size)
+        for rung, price, size in zip(rungs, prices, sizes, strict=True)
+    ]
+    return quotes if rounding.accepts_all(prices, sizes) else _accepted(quotes, rounding, notes)
+
+
+def _sizes(rungs: list[Rung], prices: list[Decimal], rounding: Rounding, share: Decimal) -> list[Decimal]:
+    """What each rung comes to in base at its rounded price, on the lot."""
+    first = rungs[0]
+    if not first.in_quote and all(rung.size is first.size and not rung.in_quote for rung in rungs):
+        return [rounding.size(first.size if share is ONE else first.size * share)] * len(rungs)
+    divide = _FLOOR.divide
+    sizes = [
+        divide(rung.size, price) if rung.in_quote and price > ZERO else rung.size
+        for rung, price in zip(rungs, prices, strict=True)
+    ]
+    return rounding.lots.floors(sizes if share is ONE else [size * share for size in sizes])
+
+
+def _accepted(quotes: list[Quote], rounding: Rounding, notes: list[str]) -> list[Quote]:
+    """Those the venue takes, and a note for each other."""
+    accepted: list[Quote] = []
+    for quote in quotes:
+        why = f"its price would be {quote.price}, which is not positive" if quote.price <= ZERO else ""
+        if why := why or rounding.below_minimum(quote):
+            notes.append(f"{name(quote.side, quote.level)} not posted: {why}.")
+        else:
+            accepted.append(quote)
+    return accepted
+
+
+def _innermost_first(bids: list[Quote], asks: list[Quote]) -> tuple[Quote, ...]:
+    """Both sides by turns, so that a limit which does not hold them all keeps the innermost of each."""
+    if len(bids) == len(asks):
+        quotes = bids + asks
+        quotes[::2], quotes[1::2] = bids, asks
+        return tuple(quotes)
+    return tuple(quote for pair in zip_longest(bids, asks) for quote in pair if quote is not None)
 
 
 def name(side: Side, level: int) -> str:

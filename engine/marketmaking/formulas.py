@@ -64,18 +64,19 @@ def ladder(
 
 
 def _steps(centre: Decimal, half_spread: Decimal, step: Decimal, levels: int) -> list[tuple[Decimal, Decimal]]:
-    add, subtract = WIDE.add, WIDE.subtract
     pairs = []
     offset = half_spread
     for _ in range(levels):
-        pairs.append((subtract(centre, offset), add(centre, offset)))
-        offset = add(offset, step)
+        pairs.append((centre - offset, centre + offset))
+        offset += step
     return pairs
 
 
 def rungs(prices: Sequence[tuple[Decimal, Decimal]], size: Decimal, *, in_quote: bool = False) -> Draft:
     """A draft of unrounded (bid, ask) levels, innermost first, all of one size in base, or in quote."""
-    return Draft(
-        [Rung(level, bid, size, in_quote) for level, (bid, _) in enumerate(prices)],
-        [Rung(level, ask, size, in_quote) for level, (_, ask) in enumerate(prices)],
-    )
+    draft = Draft()
+    bids, asks = draft.bids, draft.asks
+    for level, (bid, ask) in enumerate(prices):
+        bids.append(Rung(level, bid, size, in_quote))
+        asks.append(Rung(level, ask, size, in_quote))
+    return draft

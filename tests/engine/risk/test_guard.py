@@ -227,3 +227,33 @@ def test_nothing_is_allowed_beyond_a_limit(
             if other.side is not one.side
         )
     assert len(reviewed.quotes) + len(reviewed.notes) == len(asked)
+
+
+QUOTES = st.lists(
+    st.tuples(
+        st.sampled_from([Side.BUY, Side.SELL]),
+        st.integers(0, 3),
+        st.integers(9_400, 10_600).map(lambda ticks: D(ticks) / 10_000),
+        st.integers(60, 3_000).map(D),
+    ),
+    max_size=6,
+    unique_by=lambda drawn: drawn[:2],
+)
+
+
+@given(wanted=QUOTES, resting=QUOTES, position=st.integers(-6_000, 6_000).map(D))
+def test_the_quick_way_through_review_allows_nothing_that_the_thorough_one_refuses(
+    wanted: list[tuple[Side, int, Decimal, Decimal]],
+    resting: list[tuple[Side, int, Decimal, Decimal]],
+    position: Decimal,
+) -> None:
+    checks = guard(max_order_size_quote=D(2_500), max_open_notional_quote=D(9_000), max_position_quote=D(6_000))
+    moment = Moment().resting(*(Quote(side=s, level=n, price=p, size_base=z) for s, n, p, z in resting))
+    quotes = tuple(Quote(side=s, level=n, price=p, size_base=z) for s, n, p, z in wanted)
+    state = moment.state(position_base=position)
+
+    quick = checks.review(QuoteSet(quotes=quotes, on_grid=True), state)
+    thorough = checks.review(QuoteSet(quotes=quotes), state)
+
+    assert quick.quotes == thorough.quotes
+    assert quick.notes == thorough.notes
