@@ -45,7 +45,8 @@ class BrokenComponent(EngineError):
     """The id is known, but its code cannot be used: a mistake of the component's author or of the installation."""
 
 
-Target = type | Family | EntryPoint
+Target = type | Family | EntryPoint | BrokenComponent
+"""What an id leads to. Entry points are imported when first asked for; a broken target says why nobody can use it."""
 
 
 class Registry:
@@ -57,17 +58,13 @@ class Registry:
 
     @classmethod
     def installed(cls) -> Registry:
-        """What the installed packages offer. Raises BrokenComponent when two of them claim one id."""
-        targets: dict[str, Target] = {}
+        """What the installed packages offer. An id that two of them claim is broken, whichever came first."""
+        claims: dict[str, list[EntryPoint]] = {}
         for point in entry_points(group=GROUP):
-            other = targets.get(point.name)
-            if isinstance(other, EntryPoint) and other.value != point.value:
-                raise BrokenComponent(
-                    f'the component id "{point.name}" is claimed by {other.value} ({_package(other)}) '
-                    f"and by {point.value} ({_package(point)}); uninstall one of them"
-                )
-            targets[point.name] = point
-        return cls(targets)
+            known = claims.setdefault(point.name, [])
+            if all(point.value != other.value for other in known):
+                known.append(point)
+        return cls({id: points[0] if len(points) == 1 else _clash(id, points) for id, points in claims.items()})
 
     def with_components(self, more: Mapping[str, type | Family]) -> Registry:
         """A registry that knows these as well; they win over ids of the same name."""
@@ -83,12 +80,26 @@ class Registry:
         return id in self._targets or any(id in self._family_ids(name) for name in self._families_of(id))
 
     def ids(self) -> list[str]:
-        """Every id by name, families spelled out. Imports the families, nothing else."""
+        """Every id by name, families spelled out. Imports the families, nothing else.
+
+        A family that cannot be imported stands there under its own name, `venues.*`; `get` says why.
+        """
         ids = {name for name in self._targets if not name.endswith(".*")}
         for name in self._targets:
             if name.endswith(".*"):
-                ids.update(self._family_ids(name))
+                try:
+                    ids.update(self._family_ids(name))
+                except BrokenComponent:
+                    ids.add(name)
         return sorted(ids)
+
+    def point(self, id: str) -> EntryPoint | None:
+        """The packaging entry point behind an id, which knows its package; None for a class handed over directly."""
+        for name in (id, *self._families_of(id)):
+            target = self._targets.get(name)
+            if target is not None:
+                return target if isinstance(target, EntryPoint) else None
+        return None
 
     def _find(self, id: str) -> type:
         if id in self._targets and not id.endswith(".*"):
@@ -120,14 +131,22 @@ class Registry:
 
 
 def _resolve(id: str, target: Target) -> object:
+    if isinstance(target, BrokenComponent):
+        raise target.with_traceback(None)  # one object, raised each time it is asked for
     if not isinstance(target, EntryPoint):
         return target
     try:
         return target.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # the edge to other people's packages: a module may raise anything while it is imported
+        kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
         raise BrokenComponent(
-            f'the component "{id}" of {_package(target)} cannot be imported from {target.value}: {error}'
+            f'the component "{id}" of {_package(target)} cannot be imported from {target.value}: {kind}{error}'
         ) from error
+
+
+def _clash(id: str, points: list[EntryPoint]) -> BrokenComponent:
+    claims = " and by ".join(f"{point.value} ({_package(point)})" for point in points)
+    return BrokenComponent(f'the component id "{id}" is claimed by {claims}; uninstall one of them')
 
 
 def _package(point: EntryPoint) -> str:

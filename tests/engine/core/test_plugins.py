@@ -67,10 +67,44 @@ def test_a_broken_component_is_named_with_its_package(package: Path, line: str, 
         Registry.installed().get(id)
 
 
-def test_two_packages_may_not_claim_one_id(package: Path) -> None:
+def test_an_id_that_two_packages_claim_is_broken_and_no_other(package: Path) -> None:
     package.write_text(f"[{GROUP}]\nservice.heartbeat = acme_desk:Oracle\n")
-    with pytest.raises(BrokenComponent, match=r'"service\.heartbeat" is claimed by'):
-        Registry.installed()
+    registry = Registry.installed()
+    with pytest.raises(
+        BrokenComponent, match=r'"service\.heartbeat" is claimed by .* and by .*; uninstall one of them'
+    ):
+        registry.get("service.heartbeat")
+    assert isinstance(registry.get("prices.mid"), type)
+
+
+@pytest.mark.parametrize("body", ["1 / 0", "def broken(:", "raise RuntimeError('no licence key')"])
+def test_a_package_may_fail_in_any_way_when_imported(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    (tmp_path / "acme_failing.py").write_text(body)
+    package.write_text(f"[{GROUP}]\nprices.bad = acme_failing:X\n")
+    registry = Registry.installed()
+    with pytest.raises(BrokenComponent, match=r"cannot be imported from acme_failing:X: (Zero|Syntax|Runtime)"):
+        registry.get("prices.bad")
+
+
+def test_a_broken_family_is_listed_under_its_own_name(package: Path) -> None:
+    package.write_text(f"[{GROUP}]\nvenues.acme.* = no_such_module:X\n")
+    registry = Registry.installed()
+    assert "venues.acme.*" in registry.ids()
+    with pytest.raises(BrokenComponent, match="No module named 'no_such_module'"):
+        registry.get("venues.acme.*")
+
+
+def test_it_knows_the_package_an_id_comes_from(package: Path) -> None:
+    registry = Registry.installed().with_components({"prices.own": Fixed})
+    for id in ("prices.acme", "prices.acme_many.a"):
+        point = registry.point(id)
+        assert point is not None
+        assert point.dist is not None
+        assert (point.dist.name, point.dist.version) == ("acme-desk", "1.0")
+    assert registry.point("prices.own") is None
+    assert registry.point("prices.nowhere") is None
 
 
 def test_a_test_may_bring_its_own_components() -> None:
