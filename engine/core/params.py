@@ -22,6 +22,9 @@ from engine.core.errors import EngineError
 Bound = Decimal | int | str | None
 """Bounds may be written 0, "0.5" or Decimal("0.5"); they are exact either way."""
 
+Example = Decimal | int | str | bool | tuple[str | int, ...] | None
+"""As it would stand in a file; for a decimal also "0.5". A tuple stands for a list."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Meta:
@@ -34,6 +37,8 @@ class Meta:
     le: Bound = None
     live: bool = False
     unit: str = ""
+    example: Example = None
+    """What an example file writes where meaning, bounds and unit give nothing plausible. For a collaborator: an id."""
 
     def bounds(self) -> list[tuple[str, Decimal]]:
         """The bounds in words, exact: [("more than", 0), ("at most", 50)]."""

@@ -18,6 +18,8 @@ from engine.venues.base import MarketFeed
 
 @runtime_checkable
 class PriceProvider(Protocol):
+    """Where a reference price comes from."""
+
     def price(self) -> Price | NoPrice:
         """The reference price now, or why there is none. Never raises for a market that is not ready."""
         ...
@@ -55,6 +57,8 @@ class QuoteContext(msgspec.Struct, frozen=True, kw_only=True):
 
 @runtime_checkable
 class QuotingStrategy(Protocol):
+    """Decides what should rest in the book."""
+
     def draft(self, context: QuoteContext) -> Draft:
         """What to rest in the book now, unrounded, or why nothing."""
         ...
@@ -62,6 +66,8 @@ class QuotingStrategy(Protocol):
 
 @runtime_checkable
 class Modifier(Protocol):
+    """Changes what a strategy wants, before risk looks at it."""
+
     def adjust(self, draft: Draft, context: QuoteContext) -> None:
         """Change what is wanted, each change within the modifier's own bounds. Called every tick, in file order."""
         ...

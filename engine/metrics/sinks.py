@@ -62,7 +62,7 @@ class Jsonl(Component):
     def __init__(
         self,
         *,
-        path: Annotated[str, PathText(help="File to append to")],
+        path: Annotated[str, PathText(help="File to append to", example="events.jsonl")],
         views: Annotated[bool, Flag(help="Also write the live views, several a second")] = False,
     ) -> None:
         self.path = path

@@ -22,7 +22,9 @@ class Inventory(Component):
     """Trip when the position is worth more than the limit, either way."""
 
     def __init__(
-        self, *, max_position_quote: Annotated[Decimal, Money(gt=0, help="Largest position either way, at mid")]
+        self,
+        *,
+        max_position_quote: Annotated[Decimal, Money(gt=0, help="Largest position either way, at mid", example=2500)],
     ) -> None:
         self.max_position_quote = max_position_quote
 
@@ -45,7 +47,9 @@ class Loss(Component):
     """Trip when realised plus unrealised PnL minus fees is a larger loss than the limit."""
 
     def __init__(
-        self, *, max_loss_quote: Annotated[Decimal, Money(gt=0, help="Largest loss since the session began")]
+        self,
+        *,
+        max_loss_quote: Annotated[Decimal, Money(gt=0, help="Largest loss since the session began", example=250)],
     ) -> None:
         self.max_loss_quote = max_loss_quote
 

@@ -12,7 +12,7 @@ import msgspec
 from engine.core.component import Component
 from engine.core.decimals import BPS, ZERO
 from engine.core.errors import PermitLost, Refused
-from engine.core.params import Bps, Millis, Size, Symbol
+from engine.core.params import Bps, Millis, Money, Size, Symbol
 from engine.market.types import Balance, Fill, MarketStatus, OrderReport, OrderRequest, OrderStatus, Side, Trade
 from engine.metrics.events import Notice
 from engine.venues.base import MarketFeed, MarketSource, Placed, PlaceRefused
@@ -41,8 +41,8 @@ class PaperExchange(Component):
         *,
         market: MarketSource,
         symbol: Annotated[str, Symbol(help="Market to trade, as the public source names it")],
-        base_balance: Annotated[Decimal, Size(ge=0, help="Base currency at the very first start")],
-        quote_balance: Annotated[Decimal, Size(ge=0, help="Quote currency at the very first start")],
+        base_balance: Annotated[Decimal, Size(ge=0, help="Base currency at the very first start", example="0.1")],
+        quote_balance: Annotated[Decimal, Money(ge=0, help="Quote currency at the very first start", example=5000)],
         latency_ms: Annotated[int, Millis(ge=0, le=10_000, help="Until a placed order arrives at the venue")] = 20,
         cancel_latency_ms: Annotated[
             int, Millis(ge=0, le=10_000, help="Until a cancel arrives; before it does, the order may still fill")

@@ -41,7 +41,12 @@ class Replay(Component):
     def __init__(
         self,
         *,
-        path: Annotated[str, PathText(help="A recording, or a folder whose recordings follow one another")],
+        path: Annotated[
+            str,
+            PathText(
+                help="A recording, or a folder whose recordings follow one another", example="recordings/2026-06-01"
+            ),
+        ],
         symbol: Annotated[str, Text(help="Such as BTC/USDT; empty when the recording holds one market only")] = "",
         speed: Annotated[
             Decimal | None, Factor(gt=0, help="Market seconds a second; empty: as fast as possible")
@@ -50,8 +55,8 @@ class Replay(Component):
         lot_size: Annotated[Decimal | None, Size(gt=0, help="Empty: inferred from the recording")] = None,
         min_size_base: Annotated[Decimal | None, Size(gt=0, help="Smallest order")] = None,
         min_notional_quote: Annotated[Decimal | None, Money(gt=0, help="Smallest order by value")] = None,
-        maker_fee_bps: Annotated[Decimal, Bps(help="Negative is a rebate")] = ZERO,
-        taker_fee_bps: Annotated[Decimal, Bps()] = ZERO,
+        maker_fee_bps: Annotated[Decimal, Bps(help="Fee of an order that rested; negative is a rebate")] = ZERO,
+        taker_fee_bps: Annotated[Decimal, Bps(help="Fee of an order that takes")] = ZERO,
         off_market_bps: Annotated[
             Decimal, Bps(gt=0, help="A print further than this outside the best prices is reported and left out")
         ] = Decimal(100),

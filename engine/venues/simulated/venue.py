@@ -36,12 +36,12 @@ class Simulated(Component):
         *,
         symbol: Annotated[str, Symbol(help="Such as AURORA/USDT")],
         anchor_price: Annotated[Decimal, Price(gt=0, help="The price wanders around this one, within some percent")],
-        tick_size: Annotated[Decimal, Price(gt=0, help="Smallest price step")],
-        lot_size: Annotated[Decimal, Size(gt=0, help="Smallest size step, base currency")],
+        tick_size: Annotated[Decimal, Price(gt=0, help="Smallest price step", example="0.01")],
+        lot_size: Annotated[Decimal, Size(gt=0, help="Smallest size step, base currency", example="0.00001")],
         min_size_base: Annotated[Decimal | None, Size(gt=0, help="Smallest order")] = None,
         min_notional_quote: Annotated[Decimal | None, Money(gt=0, help="Smallest order by value")] = None,
-        maker_fee_bps: Annotated[Decimal, Bps(help="Negative is a rebate")] = ZERO,
-        taker_fee_bps: Annotated[Decimal, Bps()] = ZERO,
+        maker_fee_bps: Annotated[Decimal, Bps(help="Fee of an order that rested; negative is a rebate")] = ZERO,
+        taker_fee_bps: Annotated[Decimal, Bps(help="Fee of an order that takes")] = ZERO,
         profile: Annotated[
             Literal["major", "mid", "thin"], Option(help="Character: BTC-like, ETH/BTC-like, small cap")
         ] = "mid",
