@@ -1,4 +1,4 @@
-"""One YAML file, run alone: `python -m engine.core.runner FILE.yaml`.
+"""One YAML file, run alone: `python -m engine.core.runner FILE.yaml`. With --catalog: what a file may be made of.
 
 Exit codes: 0 ran and let go cleanly, 1 failed while running, 2 the configuration cannot be used.
 """
@@ -16,12 +16,14 @@ from typing import Any
 import structlog
 import uvloop
 
+from engine.core.catalog import Catalog
+from engine.core.catalog_text import entry_in_text, list_in_text
 from engine.core.component import Identity
 from engine.core.config import Config, load_config
 from engine.core.container import Container
 from engine.core.errors import EngineError
 from engine.core.log import configure
-from engine.core.plugins import BrokenComponent, Registry
+from engine.core.plugins import Registry, UnknownComponent
 from engine.core.problems import ConfigError
 
 OK, FAILED, UNUSABLE = 0, 1, 2
@@ -30,11 +32,16 @@ log = structlog.get_logger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check or run a service; returns the exit code."""
-    options = _parser().parse_args(argv)
+    """Check or run a service, or show the catalog; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if (options.file is None) is (options.catalog is None):
+        parser.error("name the file of a service, or ask for the --catalog")
     configure(json=True if options.json_logs else None)
+    registry = Registry.installed()
+    if options.catalog is not None:
+        return _show_catalog(registry, options.catalog)
     try:
-        registry = Registry.installed()
         config = load_config(_text_of(options.file), filename=str(options.file), registry=registry)
         if options.check:
             Container(config, registry)
@@ -48,9 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         count = len(error.problems)
         print(f"{options.file} cannot be used: {count} problem{'s' if count > 1 else ''}.", file=sys.stderr)
         return UNUSABLE
-    except BrokenComponent as error:
-        print(error, file=sys.stderr)
+
+
+def _show_catalog(registry: Registry, id: str) -> int:
+    """Print one component, or the list of all when the id is empty."""
+    catalog = Catalog.of(registry)
+    try:
+        print(entry_in_text(catalog, id) if id else list_in_text(catalog))
+    except UnknownComponent as error:
+        print(f"{error}. {error.suggestion}".rstrip(), file=sys.stderr)
         return UNUSABLE
+    return OK
 
 
 async def run(config: Config, registry: Registry, *, for_s: float | None = None) -> int:
@@ -140,7 +155,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Run one service from its YAML file, without any database or web server.",
         epilog="Exit codes: 0 ran and stopped cleanly, 1 failed while running, 2 the configuration cannot be used.",
     )
-    parser.add_argument("file", type=Path, help="the service, for example docs/example-service.yaml")
+    parser.add_argument("file", type=Path, nargs="?", help="the service, for example docs/example-service.yaml")
+    parser.add_argument(
+        "--catalog",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="instead of a file: list every building block, or show one with an example",
+    )
     parser.add_argument("--check", action="store_true", help="say what is wrong with the file and do not run it")
     parser.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="stop by itself after this long")
     parser.add_argument("--json-logs", action="store_true", help="log JSON lines even to a terminal")

@@ -138,6 +138,52 @@ def test_a_file_that_cannot_be_read_is_a_sentence(
     assert f"{file} {sentence}" in capsys.readouterr().err
 
 
+def test_the_catalog_lists_every_component_in_its_family(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--catalog"]) == OK
+    said = capsys.readouterr().out
+    assert said.startswith("Exchanges  Where orders go")
+    assert "  service.heartbeat " in said
+    assert "Record a notice at every beat." in said
+
+
+def test_the_catalog_shows_one_component_with_an_example_that_can_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--catalog", "service.heartbeat"]) == OK
+    said = capsys.readouterr().out
+    assert said.startswith("service.heartbeat  (engine.core.heartbeat:Heartbeat, mmplatform ")
+    assert "  interval_ms: whole number, at least 10, in ms, default 1000\n      Time between two beats\n" in said
+    assert "Serves as: Service" in said
+    file = tmp_path / "beat.yaml"
+    file.write_text(said.partition("Example\n\n")[2])
+    assert main([str(file), "--check"]) == OK
+
+
+def test_the_catalog_shows_a_broken_component_with_its_reason(package: Path) -> None:
+    (package / "loud_desk.py").write_text("1 / 0")
+    path = os.pathsep.join([str(ROOT), str(package)])
+    command = [sys.executable, "-m", "engine.core.runner", "--catalog"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert 'BROKEN: the component "test.loud" of loud-desk cannot be imported from loud_desk:Loud' in listed
+    assert "service.heartbeat" in listed
+    shown = subprocess.run([*command, "test.loud"], env=environment, capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("test.loud  from loud-desk 1.0\n\nIt cannot be used: ")
+    assert "ZeroDivisionError: division by zero" in shown
+
+
+def test_an_id_that_is_not_in_the_catalog_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--catalog", "price.mid"]) == UNUSABLE
+    assert capsys.readouterr().err == 'no component is called "price.mid". Did you mean "prices.mid"?\n'
+
+
+@pytest.mark.parametrize("argv", [[], ["service.yaml", "--catalog", "prices.mid"]])
+def test_it_wants_either_a_file_or_the_catalog(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(argv)
+    assert "name the file of a service, or ask for the --catalog" in capsys.readouterr().err
+
+
 def test_it_runs_for_as_long_as_asked(package: Path) -> None:
     process = Process(package, service(package), "--for", "0.3")
     code, err = process.end()
