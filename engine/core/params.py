@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -253,15 +253,24 @@ class Parameter:
 
     @property
     def help(self) -> str:
-        return self.meta.help if self.meta else ""
+        return next((meta.help for meta in self._metas() if meta.help), "")
 
     @property
     def unit(self) -> str:
-        return "" if self.meta is None or isinstance(self.meta, Items) else self.meta.unit
+        """Of the number, or of each number in a list; that a list counts items is no unit of it."""
+        return next((meta.unit for meta in self._metas() if meta.unit and not isinstance(meta, Items)), "")
 
     @property
     def live(self) -> bool:
-        return self.meta.live if self.meta else False
+        return any(meta.live for meta in self._metas())
+
+    def _metas(self) -> Iterator[Meta]:
+        """What is said about the value, then about its items: a list of numbers may say both."""
+        shape: Shape | None = self.shape
+        while shape is not None:
+            if shape.meta is not None:
+                yield shape.meta
+            shape = shape.item
 
     @property
     def optional(self) -> bool:

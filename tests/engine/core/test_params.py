@@ -89,6 +89,16 @@ def test_the_meaning_of_a_list_of_numbers_belongs_to_its_items() -> None:
     assert isinstance(steps.meta, Items)
 
 
+def test_help_and_unit_of_a_list_may_stand_with_its_items() -> None:
+    class Banded:
+        def __init__(
+            self, *, bands_bps: Annotated[list[Decimal], Items(ge=1), Bps(gt=0, help="Distances")]
+        ) -> None: ...
+
+    (bands,) = parameters_of(Banded)
+    assert (bands.help, bands.unit, bands.live) == ("Distances", "bps", False)
+
+
 def test_a_class_without_constructor_has_no_parameters() -> None:
     assert parameters_of(Dumb) == ()
 
