@@ -95,6 +95,7 @@ class OwnFills:
             self._record(
                 FeesPriced(
                     ts_ns=ts_ns,
+                    symbol=self._tracker.symbol,
                     number=self._conversions,
                     asset=asset,
                     amount=amount,

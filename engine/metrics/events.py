@@ -79,6 +79,7 @@ class FeesPriced(msgspec.Struct, frozen=True, kw_only=True, tag="fees_priced"):
     """Fees paid while their asset had no rate are booked now. `number` counts these of one deployment, from 1."""
 
     ts_ns: int
+    symbol: str
     number: int
     asset: str
     amount: Decimal
@@ -268,6 +269,7 @@ class EventKind(StrEnum):
     ORDER = "order"
     SIMULATED = "simulated"
     FILL = "fill"
+    FEES_PRICED = "fees_priced"
     RISK = "risk"
     HALT = "halt"
     NOTICE = "notice"

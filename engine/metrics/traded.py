@@ -10,7 +10,7 @@ from engine.core.service import Restore
 from engine.market.types import OrderStatus, Price, Side
 from engine.marketmaking.base import PriceProvider
 from engine.metrics.collector import EVERY_S, Collector, Every, MarketSymbol, Values
-from engine.metrics.events import Event, FillRecorded, OrderChanged
+from engine.metrics.events import Event, FeesPriced, FillRecorded, OrderChanged
 from engine.metrics.own_orders import OwnOrders
 from engine.metrics.windows import Counter, quantile, rounded
 
@@ -160,6 +160,8 @@ class Pnl(Collector):
             self._position_base = event.position_base
             self._average_cost = event.average_cost
             self._realised_quote = event.realised_total_quote
+            self._fees_quote = event.fees_total_quote
+        elif isinstance(event, FeesPriced) and event.symbol == self.symbol:
             self._fees_quote = event.fees_total_quote
 
     async def measure(self) -> Mapping[str, Values]:
