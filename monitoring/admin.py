@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from clients.admin_site import ReadOnlyAdmin
-from monitoring.models import Balance, DeploymentEvent, Fill, Order, Recording, ReplayRun, SessionReport
+from monitoring.models import Balance, DeploymentEvent, FeeConversion, Fill, Order, Recording, ReplayRun, SessionReport
 
 
 @admin.register(Order)
@@ -48,6 +48,13 @@ class FillAdmin(ReadOnlyAdmin):
     search_fields = ("fill_id", "client_order_id")
 
 
+@admin.register(FeeConversion)
+class FeeConversionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "deployment", "asset", "amount", "rate", "rate_source", "rate_at", "fee_quote")
+    list_filter = ("asset", "client")
+    list_select_related = ("deployment",)
+
+
 @admin.register(Balance)
 class BalanceAdmin(ReadOnlyAdmin):
     list_display = ("deployment", "asset", "total", "locked", "at")
@@ -87,6 +94,6 @@ class ReplayRunAdmin(ReadOnlyAdmin):
 
 @admin.register(SessionReport)
 class SessionReportAdmin(ReadOnlyAdmin):
-    list_display = ("deployment", "starts_at", "ends_at", "created_at")
-    list_filter = ("client",)
+    list_display = ("deployment", "starts_at", "ends_at", "origin", "created_at")
+    list_filter = ("origin", "client")
     list_select_related = ("deployment",)

@@ -71,6 +71,11 @@ class Fill(models.Model):
     fees_total_quote = models.DecimalField(**MONEY)
     volume_total_quote = models.DecimalField(**MONEY)
     fills_total = models.BigIntegerField()
+    cost_quote = models.DecimalField(**MONEY, null=True, help_text="Paid for the open position, exact.")
+    fee_rate = models.DecimalField(**MONEY, null=True, help_text="Quote per unit of the fee's asset.")
+    fee_rate_source = models.TextField(null=True)
+    fee_rate_at = models.DateTimeField(null=True)
+    fee_unpriced = models.DecimalField(**MONEY, null=True, help_text="The fee, when there was no rate for its asset.")
 
     class Meta:
         ordering = ["-at", "-id"]
@@ -78,10 +83,37 @@ class Fill(models.Model):
             models.UniqueConstraint(fields=["deployment", "fill_id"], name="a_fill_counts_once"),
             models.UniqueConstraint(fields=["deployment", "fills_total"], name="fills_are_numbered"),
         ]
-        indexes = [models.Index(fields=["deployment", "-at"], name="fills_by_time")]
+        indexes = [
+            models.Index(fields=["deployment", "-at"], name="fills_by_time"),
+            models.Index(fields=["deployment"], name="unpriced_fees", condition=models.Q(fee_unpriced__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.side} {self.size_base} at {self.price} ({self.fill_id})"
+
+
+class FeeConversion(models.Model):
+    """Fees paid while their asset had no rate, booked when there was one."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="conversions")
+    number = models.BigIntegerField()
+    at = models.DateTimeField()
+    asset = models.CharField(max_length=20)
+    amount = models.DecimalField(**MONEY)
+    rate = models.DecimalField(**MONEY)
+    rate_source = models.TextField()
+    rate_at = models.DateTimeField()
+    fee_quote = models.DecimalField(**MONEY)
+    fees_total_quote = models.DecimalField(**MONEY)
+    fills_total = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["deployment", "number"], name="conversions_are_numbered")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.asset} at {self.rate}"
 
 
 class Balance(models.Model):
@@ -171,6 +203,13 @@ class ReplayRun(models.Model):
         return f"replay of {self.recording}"
 
 
+class Origin(models.TextChoices):
+    """Where a session report's figures are from."""
+
+    TALLIED = "tallied", "tallied while it ran"
+    RECORDS = "records", "built from the records"
+
+
 class SessionReport(models.Model):
     """Volume, PnL, spread, depth, uptime of one session. `figures` is the engine's report, decimals as strings."""
 
@@ -179,10 +218,18 @@ class SessionReport(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     figures = models.JSONField()
+    origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.TALLIED)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-ends_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["deployment", "starts_at"],
+                name="a_session_reports_once",
+                condition=models.Q(origin=Origin.RECORDS),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.deployment}, {self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M} UTC"

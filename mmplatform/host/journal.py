@@ -24,6 +24,7 @@ from engine.core.states import State
 from engine.market.types import Side
 from engine.metrics.events import (
     Event,
+    FeesPriced,
     FillRecorded,
     HaltCompleted,
     Notice,
@@ -73,6 +74,7 @@ class Batch:
     orders: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     """By client order id, the newest state of each."""
     fills: list[tuple[Any, ...]] = field(default_factory=list)
+    conversions: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     balances: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     samples: deque[tuple[Any, ...]] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
@@ -90,6 +92,7 @@ class Batch:
         return bool(
             self.orders
             or self.fills
+            or self.conversions
             or self.events
             or self.balances
             or self.samples
@@ -102,13 +105,14 @@ class Batch:
 
     @property
     def must_be_kept(self) -> bool:
-        return bool(self.orders or self.fills or self.events or self.observed or self.latch)
+        return bool(self.orders or self.fills or self.conversions or self.events or self.observed or self.latch)
 
     def followed_by(self, later: Batch) -> Batch:
         """Both as one: a batch that could not be written, and what gathered meanwhile."""
         return Batch(
             orders={**self.orders, **later.orders},
             fills=self.fills + later.fills,
+            conversions=self.conversions + later.conversions,
             events=self.events + later.events,
             balances={**self.balances, **later.balances},
             samples=deque([*self.samples, *later.samples], maxlen=SAMPLES_KEPT),
@@ -154,6 +158,8 @@ class Journal:
                 self._order(event)
             case FillRecorded():
                 self._fill(event)
+            case FeesPriced():
+                self._conversion(event)
             case StateChanged():
                 self._event("state", event.ts_ns, event.reason, event.new in ALARMING, event)
                 if event.new is State.HALTING:
@@ -266,12 +272,41 @@ class Journal:
                 recorded.fees_total_quote,
                 recorded.volume_total_quote,
                 recorded.fills_total,
+                recorded.cost_quote,
+                recorded.fee_rate,
+                recorded.fee_rate_source or None,
+                None if recorded.fee_rate_ns is None else utc(recorded.fee_rate_ns),
+                recorded.fee_unpriced,
             )
         )
         self._batch.told.append(recorded)
         self._must_write()
         if time.monotonic() - self._taken_at > FILLS_APART_S:
             self._urge()
+
+    def _conversion(self, priced: FeesPriced) -> None:
+        owner = self.owner
+        self._batch.conversions.append(
+            (
+                owner.client_id,
+                owner.deployment_id,
+                priced.number,
+                utc(priced.ts_ns),
+                priced.asset,
+                priced.amount,
+                priced.rate,
+                priced.rate_source,
+                utc(priced.rate_ns),
+                priced.fee_quote,
+                priced.fees_total_quote,
+                priced.fills_total,
+            )
+        )
+        text = (
+            f"Fees of {priced.amount.normalize():f} {priced.asset} are booked now, at {priced.rate.normalize():f} "
+            f"{owner.quote} ({priced.rate_source}): {priced.fee_quote.normalize():f} {owner.quote}."
+        )
+        self._event("notice", priced.ts_ns, text, False, priced)
 
     def _event(self, kind: str, ts_ns: int, text: str, alarming: bool | str, event: msgspec.Struct) -> None:
         level = alarming if isinstance(alarming, str) else ("error" if alarming else "info")

@@ -127,6 +127,34 @@ async def read(connection: Connection, deployment_id: int, token: int) -> Record
     )
 
 
+MOVED = """
+    select asset, sum(change) as change
+    from (
+        select %(base)s as asset, case side when 'buy' then size_base else -size_base end as change
+        from monitoring_fill where deployment_id = %(id)s
+        union all
+        select %(quote)s, case side when 'buy' then -price * size_base else price * size_base end
+        from monitoring_fill where deployment_id = %(id)s
+        union all
+        select fee_asset, -fee from monitoring_fill where deployment_id = %(id)s
+    ) as entries
+    group by asset
+"""
+"""What a deployment's fills moved, by asset: the ledger's sums, read from the record."""
+
+UNPRICED = """
+    select asset, sum(amount) as amount
+    from (
+        select fee_asset as asset, fee_unpriced as amount
+        from monitoring_fill where deployment_id = %(id)s and fee_unpriced is not null
+        union all
+        select asset, -amount from monitoring_feeconversion where deployment_id = %(id)s
+    ) as fees
+    group by asset having sum(amount) <> 0
+"""
+"""Fees that still wait for a rate."""
+
+
 async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, Decimal]) -> Restore:
     """What the last holder left. Paper balances are the funding and every fill since: the record is the venue."""
     key = {"id": row["id"], "base": row["base"], "quote": row["quote"]}
@@ -140,21 +168,17 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
             "select fill_id from monitoring_fill where deployment_id = %s and at >= %s", (row["id"], last["at"])
         )
         fill_ids = frozenset(each["fill_id"] for each in await cursor.fetchall())
-    await cursor.execute(
-        """
-        select coalesce(sum(case side when 'buy' then size_base else -size_base end), 0)
-                   - coalesce(sum(fee) filter (where fee_asset = %(base)s), 0) as base,
-               coalesce(sum(case side when 'buy' then -price * size_base else price * size_base end), 0)
-                   - coalesce(sum(fee) filter (where fee_asset = %(quote)s), 0) as quote
-        from monitoring_fill where deployment_id = %(id)s
-        """,
-        key,
-    )
-    moved = await cursor.fetchone()
+    await cursor.execute(MOVED, key)
     balances = dict(funding)
-    for asset, change in ((row["base"], moved["base"]), (row["quote"], moved["quote"])):
-        if asset in balances:
-            balances[asset] += change
+    for each in await cursor.fetchall():
+        if each["asset"] in balances:
+            balances[each["asset"]] += each["change"]
+    await cursor.execute(UNPRICED, key)
+    unpriced = {each["asset"]: each["amount"] for each in await cursor.fetchall()}
+    await cursor.execute(
+        "select * from monitoring_feeconversion where deployment_id = %(id)s order by number desc limit 1", key
+    )
+    conversion = await cursor.fetchone()
     await cursor.execute(
         "select * from monitoring_order where deployment_id = %s and status <> all(%s) order by created_at, id",
         (row["id"], sorted(status.value for status in FINAL)),
@@ -162,13 +186,18 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
     orders = tuple(_report(each) for each in await cursor.fetchall())
     if last is None:
         return Restore(balances=balances, orders=orders)
+    is_later = conversion is not None and conversion["fills_total"] >= last["fills_total"]
     return Restore(
         position_base=last["position_base"],
         average_cost=last["average_cost"],
+        cost_quote=last["cost_quote"],
         realised_total_quote=last["realised_total_quote"],
-        fees_total_quote=last["fees_total_quote"],
+        # Fees priced since the last fill are in no fill's total yet.
+        fees_total_quote=conversion["fees_total_quote"] if is_later else last["fees_total_quote"],
         volume_total_quote=last["volume_total_quote"],
         fills_total=last["fills_total"],
+        unpriced_fees=unpriced,
+        conversions_total=conversion["number"] if conversion else 0,
         last_fill_ns=_ns(last["at"]),
         fill_ids=fill_ids,
         balances=balances,

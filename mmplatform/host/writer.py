@@ -39,9 +39,17 @@ ORDERS = """
 FILLS = """
     insert into monitoring_fill (client_id, deployment_id, fill_id, client_order_id, at, symbol, side, price, size_base,
         fee, fee_asset, is_maker, mid, fee_quote, realised_quote, position_base, average_cost, realised_total_quote,
-        fees_total_quote, volume_total_quote, fills_total)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        fees_total_quote, volume_total_quote, fills_total, cost_quote, fee_rate, fee_rate_source, fee_rate_at,
+        fee_unpriced)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     on conflict (deployment_id, fill_id) do nothing
+"""
+
+CONVERSIONS = """
+    insert into monitoring_feeconversion (client_id, deployment_id, number, at, asset, amount, rate, rate_source,
+        rate_at, fee_quote, fees_total_quote, fills_total)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    on conflict (deployment_id, number) do nothing
 """
 
 EVENTS = """
@@ -239,6 +247,7 @@ class Writer:
                 deployment=journal.owner.deployment_id,
                 error=str(error).strip(),
                 fills=batch.fills,
+                conversions=batch.conversions,
                 orders=list(batch.orders.values()),
                 events=batch.events,
             )
@@ -289,7 +298,14 @@ class Writer:
         events = [(*row[:-1], Jsonb(row[-1])) for batch in batches for row in batch.events]
         balances = [row for batch in batches for row in batch.balances.values()]
         samples = [row for batch in batches for row in batch.samples]
-        for statement, rows in ((ORDERS, orders), (FILLS, fills), (EVENTS, events), (BALANCES, balances)):
+        conversions = [row for batch in batches for row in batch.conversions]
+        for statement, rows in (
+            (ORDERS, orders),
+            (FILLS, fills),
+            (CONVERSIONS, conversions),
+            (EVENTS, events),
+            (BALANCES, balances),
+        ):
             if rows:
                 await cursor.executemany(statement, rows)
         if samples and copy_samples:

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import msgspec
+import psycopg
 import pytest
 
 from engine.core.states import State, Trigger
 from engine.market.types import Fill, OrderStatus, Side
 from engine.metrics.events import (
+    FeesPriced,
     FillRecorded,
     HaltCompleted,
     Notice,
@@ -161,6 +163,82 @@ async def test_the_same_rows_written_twice_change_nothing(writer, journal, conne
     assert await rows(connect, "select count(*) from strategies_killswitch") == [(1,)]
 
 
+def paid_in_bnb(number: int, **changes: object) -> FillRecorded:
+    recorded = fill(number)
+    paid = msgspec.structs.replace(recorded.fill, fee=Decimal("0.0005"), fee_asset="BNB")
+    return msgspec.structs.replace(recorded, fill=paid, **changes)
+
+
+def priced(number: int, *, amount: str, fills_total: int, fees_total: str) -> FeesPriced:
+    return FeesPriced(
+        ts_ns=NOW_NS + 10 * SECOND_NS,
+        symbol="AURORA/USDT",
+        number=number,
+        asset="BNB",
+        amount=Decimal(amount),
+        rate=Decimal("612.34"),
+        rate_source="venue mid",
+        rate_ns=NOW_NS + 9 * SECOND_NS,
+        fee_quote=Decimal(amount) * Decimal("612.34"),
+        fees_total_quote=Decimal(fees_total),
+        fills_total=fills_total,
+    )
+
+
+async def test_a_conversion_is_written_with_its_rate_its_source_and_its_time(writer, journal, connect) -> None:
+    rated = {"fee_rate": Decimal("612.34"), "fee_rate_source": "venue mid", "fee_rate_ns": NOW_NS}
+    for _ in range(2):  # written again changes nothing
+        journal.emit(paid_in_bnb(1, cost_quote=Decimal("0.32760000000000000001"), **rated))
+        journal.emit(paid_in_bnb(2, fee_unpriced=Decimal("0.0005")))
+        journal.emit(priced(1, amount="0.0005", fills_total=2, fees_total="1"))
+        assert await writer.settle(within_s=5)
+    query = "select cost_quote, fee_rate, fee_rate_source, extract(epoch from fee_rate_at), fee_unpriced"
+    assert await rows(connect, f"{query} from monitoring_fill order by fills_total") == [
+        (Decimal("0.32760000000000000001"), Decimal("612.34"), "venue mid", NOW_NS // SECOND_NS, None),
+        (None, None, None, None, Decimal("0.0005")),
+    ]
+    query = "select number, asset, amount, rate, rate_source, extract(epoch from rate_at), fee_quote"
+    assert await rows(connect, f"{query} from monitoring_feeconversion") == [
+        (1, "BNB", Decimal("0.0005"), Decimal("612.34"), "venue mid", NOW_NS // SECOND_NS + 9, Decimal("0.30617"))
+    ]
+    assert await rows(connect, "select text from monitoring_deploymentevent where kind = 'notice'") == [
+        ("Fees of 0.0005 BNB are booked now, at 612.34 USDT (venue mid): 0.30617 USDT.",)
+    ]
+
+
+async def test_the_next_holder_knows_what_is_unpriced_and_what_was_booked_since_the_last_fill(
+    writer, journal, connect
+) -> None:
+    async def restore():
+        assert await writer.settle(within_s=5)
+        return (await records.read(await connect(), journal.owner.deployment_id, 7)).restore
+
+    for number in (1, 2):
+        journal.emit(paid_in_bnb(number, fee_unpriced=Decimal("0.0005"), cost_quote=Decimal("0.1") * number))
+    found = await restore()
+    assert (found.unpriced_fees, found.conversions_total) == ({"BNB": Decimal("0.0010")}, 0)
+    assert found.cost_quote == Decimal("0.2")
+    booked_before = found.fees_total_quote
+
+    journal.emit(priced(1, amount="0.0010", fills_total=2, fees_total="5"))
+    found = await restore()
+    assert (found.unpriced_fees, found.conversions_total, found.fees_total_quote) == ({}, 1, Decimal(5))
+    assert booked_before != Decimal(5)
+
+    journal.emit(paid_in_bnb(3, fee_unpriced=Decimal("0.0005"), fees_total_quote=Decimal(6)))
+    found = await restore()
+    assert (found.unpriced_fees, found.fees_total_quote) == ({"BNB": Decimal("0.0005")}, Decimal(6))
+
+
+async def test_a_conversion_is_never_changed_or_removed(writer, journal, connect) -> None:
+    journal.emit(priced(1, amount="1", fills_total=0, fees_total="5"))
+    assert await writer.settle(within_s=5)
+    for statement in ("update monitoring_feeconversion set rate = 1", "delete from monitoring_feeconversion"):
+        connection = await connect()
+        with pytest.raises(psycopg.errors.RestrictViolation, match="never changed or removed"):
+            await connection.execute(statement)
+
+
 async def test_a_fill_is_told_when_it_is_in_the_record_and_not_before(writer, journal, told) -> None:
     journal.emit(fill(1))
     assert told.recorded == []
@@ -245,7 +323,7 @@ async def test_what_cannot_be_written_is_kept_and_its_age_known(desk, told) -> N
         assert not await nowhere.settle(within_s=0.3)
         assert nowhere.stalled_s > 0.5
         batch = journal.take()
-        assert [row[-1] for row in batch.fills] == [1, 2]
+        assert [row[2] for row in batch.fills] == ["f1", "f2"]
         assert [row[11] for row in batch.orders.values()] == ["cancelled"]
         assert len(batch.samples) == SAMPLES_KEPT  # the oldest were given up
     finally:
