@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from engine.market.book import OrderBook
-from engine.market.types import Balance, Fill, Instrument, MarketStatus, OrderReport, OrderRequest, Trade
+from engine.market.types import Balance, Fill, Instrument, MarketStatus, OrderReport, OrderRequest, Price, Trade
 
 
 class MarketFeed:
@@ -27,6 +27,9 @@ class MarketFeed:
         self.depth_known = True
         """False when the source shows best prices alone: a price without a level is then not an empty one."""
         self.last_trade: Trade | None = None
+        self.mark: Price | None = None
+        """The venue's own valuation of a contract, where it publishes one; received when, by the monotonic clock."""
+        self.mark_received_at: float | None = None
         self.problem = ""
         """Why the feed is not to be trusted now (sequence gap, crossed book), in words; empty when it is."""
         self.on_book: list[Callable[[MarketFeed], None]] = []

@@ -17,7 +17,7 @@ from engine.core.errors import RecordingDamaged
 from engine.venues.recordings.binance import StampedLines
 from engine.venues.recordings.cryptofeed import Capture
 from engine.venues.recordings.files import lines
-from engine.venues.recordings.messages import Damaged, Message, Skipped, Snapshot, Summary, Top
+from engine.venues.recordings.messages import Damaged, Mark, Message, Skipped, Snapshot, Summary, Top
 
 SYMBOLS_FROM = 2_000
 """Messages looked at to learn which symbols a recording holds."""
@@ -147,7 +147,7 @@ def _inspect(path: str, _mtime_ns: int, size: int) -> Summary:
     has_snapshot = has_tops = False
     try:
         for message in islice(form.messages(where), SYMBOLS_FROM):
-            if not isinstance(message, Skipped | Damaged):
+            if not isinstance(message, Skipped | Damaged | Mark):
                 symbols.add(message.symbol)
             has_snapshot = has_snapshot or isinstance(message, Snapshot)
             has_tops = has_tops or isinstance(message, Top)

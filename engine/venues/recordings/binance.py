@@ -16,7 +16,7 @@ import msgspec
 from engine.core.errors import RecordingDamaged
 from engine.market.types import Side, Trade
 from engine.venues.recordings.files import lines, ns_per_unit
-from engine.venues.recordings.messages import Damaged, Depth, Message, Print, Skipped, Snapshot, Top
+from engine.venues.recordings.messages import Damaged, Depth, Mark, Message, Print, Skipped, Snapshot, Top
 
 Pair = tuple[Decimal, Decimal]
 
@@ -62,11 +62,17 @@ class _Print(msgspec.Struct):
     X: str = "MARKET"
 
 
+class _Mark(msgspec.Struct):
+    s: str
+    p: Decimal
+
+
 _line = msgspec.json.Decoder(_Line)
 _snapshot = msgspec.json.Decoder(_Snapshot)
 _depth = msgspec.json.Decoder(_Depth)
 _top = msgspec.json.Decoder(_Top)
 _print = msgspec.json.Decoder(_Print)
+_mark = msgspec.json.Decoder(_Mark)
 
 
 def decode(ts_ns: int, payload: bytes) -> Message:
@@ -99,6 +105,9 @@ def decode(ts_ns: int, payload: bytes) -> Message:
             trade_id="" if number is None else str(number),
         )
         return Print(ts_ns=ts_ns, symbol=one.s, trade=trade, origin=one.X, number=number)
+    if kind in ("markPrice", "markPriceUpdate"):
+        mark = _mark.decode(data)
+        return Mark(ts_ns=ts_ns, symbol=mark.s, price=mark.p)
     return Skipped(ts_ns=ts_ns, kind=kind or "unknown")
 
 

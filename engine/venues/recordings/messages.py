@@ -61,8 +61,16 @@ class Print(msgspec.Struct, frozen=True, kw_only=True):
     number: int | None
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """The mark price of a contract."""
+
+    ts_ns: int
+    symbol: str
+    price: Decimal
+
+
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """A well-formed line the platform has no use for (mark prices, candles, subscriptions)."""
+    """A well-formed line the platform has no use for (candles, subscriptions)."""
 
     ts_ns: int
     kind: str
@@ -75,7 +83,7 @@ class Damaged(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Message = Snapshot | Depth | Top | Print | Skipped | Damaged
+Message = Snapshot | Depth | Top | Print | Mark | Skipped | Damaged
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

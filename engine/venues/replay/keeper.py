@@ -14,9 +14,9 @@ from decimal import Decimal
 from engine.core.clock import Clock, utc
 from engine.core.decimals import BPS, ZERO
 from engine.market.book import Change
-from engine.market.types import Side
+from engine.market.types import Price, Side
 from engine.venues.base import MarketFeed
-from engine.venues.recordings.messages import Damaged, Depth, Message, Print, Skipped, Snapshot, Top
+from engine.venues.recordings.messages import Damaged, Depth, Mark, Message, Print, Skipped, Snapshot, Top
 
 BUFFERED_UPDATES = 5_000
 """Depth updates kept while waiting for a snapshot: eight minutes of a busy stream."""
@@ -77,6 +77,9 @@ class BookKeeper:
             return
         if isinstance(message, Damaged):
             self.find("damaged_lines", f"Line {message.line} of the recording is damaged: {message.reason}.")
+            return
+        if isinstance(message, Mark):
+            self._on_mark(message)
             return
         if message.symbol != self._symbol and not self._is_ours(message):
             return
@@ -246,6 +249,11 @@ class BookKeeper:
         if not self.silent:
             for on_book in tuple(feed.on_book):
                 on_book(feed)
+
+    def _on_mark(self, message: Mark) -> None:
+        if message.symbol == self._symbol and not self.silent:
+            self.feed.mark = Price(value=message.price, ts_ns=message.ts_ns, source=self.feed.source)
+            self.feed.mark_received_at = self._clock.monotonic()
 
     # -- prints -------------------------------------------------------------------------------------------------------
 

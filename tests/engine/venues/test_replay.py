@@ -187,6 +187,20 @@ async def test_missing_and_repeated_trades_are_counted(tmp_path: Path) -> None:
     assert len(player.trades) == 2
 
 
+async def test_mark_prices_of_our_symbol_alone_are_kept(tmp_path: Path) -> None:
+    tape = Tape().snapshot().stream("markPrice@1s", {"e": "markPriceUpdate", "p": "100.0512"})
+    tape.line({"stream": "othusdt@markPrice", "data": {"s": "OTHUSDT", "p": "7"}})
+    path = tape.depth(bids=[("99.96", "1")]).save(tmp_path / "a.gz")
+    assert inspect(path).symbols == ("AURUSDT",)
+    player = Player(path)
+    ended = await player.play()
+    assert ended.findings == {}
+    mark = player.feed.mark
+    assert mark is not None
+    assert (mark.value, mark.ts_ns, mark.source) == (D("100.0512"), START_NS + 200 * MS, player.feed.source)
+    assert player.feed.mark_received_at is not None
+
+
 async def test_the_ticker_refines_the_top_and_the_depth_stream_keeps_the_last_word(tmp_path: Path) -> None:
     tape = Tape().snapshot()  # 100
     tape.top("99.97", "4.000", "100.10", "2.000")  # update 101: a better bid, the best ask gone
