@@ -6,7 +6,7 @@ Measured as the fastest of six exact designs in plain Python for ten-level reads
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from engine.core.decimals import BPS, ZERO
@@ -84,6 +84,12 @@ class OrderBook:
         if side is Side.BUY:
             return [Level(price, self._bids[price]) for price in self._bid_prices[: -levels - 1 : -1]]
         return [Level(price, self._asks[price]) for price in self._ask_prices[:levels]]
+
+    def walk(self, side: Side) -> Iterator[Level]:
+        """Every level of a side, best first, as far as one goes."""
+        if side is Side.BUY:
+            return (Level(price, self._bids[price]) for price in reversed(self._bid_prices))
+        return (Level(price, self._asks[price]) for price in self._ask_prices)
 
     def better_than(self, side: Side, price: Decimal) -> list[Decimal]:
         """The prices of a side that stand before the given one in the queue to trade."""
