@@ -71,3 +71,5 @@ class Restore(msgspec.Struct, frozen=True, kw_only=True):
     balances: dict[str, Decimal] = {}
     """Totals by asset, paper venues only."""
     orders: tuple[OrderReport, ...] = ()
+    peak_pnl_quote: Decimal | None = None
+    """The highest total PnL on record since a person last reset the deployment; None when there is none."""

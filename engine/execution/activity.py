@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.market.types import Fill
+from engine.market.types import Fill, RefusalKind
 
 
 class OwnFill(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
 
     at: float
     reason: str
+    kind: RefusalKind = RefusalKind.OTHER
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

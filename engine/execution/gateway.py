@@ -18,7 +18,7 @@ from engine.core.errors import AuthRejected, EngineError, NotReady, OutcomeUnkno
 from engine.execution.activity import Activity, Answer, Rejection, Sent, Silence
 from engine.execution.ids import OrderIds
 from engine.execution.tracker import OrderEvent, OrderTracker, Slot, TrackedOrder
-from engine.market.types import Fill, OrderReport, OrderRequest, OrderStatus, Quote
+from engine.market.types import Fill, OrderReport, OrderRequest, OrderStatus, Quote, RefusalKind
 from engine.marketmaking.draft import name
 from engine.venues.base import Exchange, PlaceRefused, PlaceUnknown
 
@@ -134,7 +134,11 @@ class Gateway:
             answered = await self._exchange.place(requests)
             now = self._clock.monotonic()
             self._activity.answers.append(Answer(at=now, seconds=now - sent_at))
-        except (Refused, NotReady, PermitLost) as error:
+        except Refused as error:
+            self._reject(orders, str(error))
+            now = self._clock.monotonic()
+            self._activity.rejections.extend(Rejection(at=now, reason=str(error)) for _ in orders)
+        except (NotReady, PermitLost) as error:
             self._reject(orders, str(error))
         except AuthRejected as error:
             self._reject(orders, str(error))
@@ -151,22 +155,36 @@ class Gateway:
                 if order.status is OrderStatus.PENDING and order.client_order_id not in told:
                     self._tracker.lose(order, failure)
 
+    def hear(self, report: OrderReport) -> None:
+        """Take what the venue tells without being asked. It may also refuse now what it took at first."""
+        order = self._tracker.find(report.client_order_id)
+        if order is None:
+            return
+        was_refused = order.status is OrderStatus.REJECTED
+        self._tracker.hear(report)
+        if order.status is OrderStatus.REJECTED and not was_refused:
+            self._count_refusal(order, report)
+
     def _hear_placed(self, answer: OrderReport) -> None:
         order = self._tracker.find(answer.client_order_id)
         if order is None:
             return
-        slot = (order.side, order.level)
         if isinstance(answer, PlaceUnknown):
             if order.status is OrderStatus.PENDING:
                 self._tracker.lose(order, answer.reason or "The venue gave no clear answer to the order.")
         elif isinstance(answer, PlaceRefused):
-            self._tracker.conclude(order, OrderEvent.REJECTED, answer.reason)
-            now = self._clock.monotonic()
-            self._activity.rejections.append(Rejection(at=now, reason=answer.reason))
-            self._refusals[slot] = _Refusals.after(self._refusals.get(slot), answer.reason, now)
+            if order.status is not OrderStatus.REJECTED:
+                self._tracker.conclude(order, OrderEvent.REJECTED, answer.reason)
+                self._count_refusal(order, answer)
         else:
             self._tracker.hear(answer)
-            self._refusals.pop(slot, None)
+            self._refusals.pop((order.side, order.level), None)
+
+    def _count_refusal(self, order: TrackedOrder, report: OrderReport) -> None:
+        slot, now = (order.side, order.level), self._clock.monotonic()
+        kind = report.kind if isinstance(report, PlaceRefused) else RefusalKind.OTHER
+        self._activity.rejections.append(Rejection(at=now, reason=report.reason, kind=kind))
+        self._refusals[slot] = _Refusals.after(self._refusals.get(slot), report.reason, now)
 
     def _reject(self, orders: Collection[TrackedOrder], reason: str) -> None:
         for order in orders:

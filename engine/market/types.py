@@ -43,6 +43,14 @@ class OrderStatus(StrEnum):
         return self in FINAL
 
 
+class RefusalKind(StrEnum):
+    """What kind of no a venue gave to an order, where it tells."""
+
+    OTHER = "other"
+    WOULD_TAKE = "would_take"
+    """A post-only order that the market had crossed before it arrived: routine, and nothing was wrong with it."""
+
+
 FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
 
 

@@ -198,7 +198,7 @@ class Live(Component):
     def _hear(self, report: OrderReport) -> None:
         if report.symbol != self.symbol:
             return
-        self.tracker.hear(report)
+        self._open.hear(report)
         if self._waiting and report.status.is_final:
             self._waiting = False
             self._desk.on_room()

@@ -93,6 +93,7 @@ class MarketMaking(Component):
         self._ticking = False
         self._requested_ns = 0
         self._swept = asyncio.Event()
+        self._resets = 0
         self._balances_due = 0.0
         self._loaded = False
         self._clearing: asyncio.Task[None] | None = None
@@ -209,6 +210,7 @@ class MarketMaking(Component):
 
     async def reset(self, reason: str) -> None:
         if self.machine.state in (State.HALTED, State.FAULTED):
+            self._resets += 1
             self.machine.fire(Trigger.RESET, reason)
 
     def _leave(self, trigger: Trigger, reason: str) -> None:
@@ -322,6 +324,7 @@ class MarketMaking(Component):
             orders=self.tracker.live.values(),
             activity=self.activity,
             balances=self.account.balances,
+            resets=self._resets,
         )
 
     def _reference(self) -> Decimal | None:

@@ -35,6 +35,9 @@ class RiskState(msgspec.Struct, frozen=True, kw_only=True):
     activity: Activity = msgspec.field(default_factory=Activity)
     balances: Mapping[str, Balance] = {}
     """The venue's last word by asset; empty when there is no account."""
+    resets: int = 0
+    """How often a person has reset this deployment since its holder loaded. What is measured from a reset begins anew
+    when it changes."""
 
 
 @runtime_checkable

@@ -24,6 +24,7 @@ from engine.market.types import (
     OrderReport,
     OrderRequest,
     OrderStatus,
+    RefusalKind,
     Side,
     Trade,
 )
@@ -239,6 +240,9 @@ class FakeVenue(Component):
             return _answer(PlaceUnknown, report, OrderStatus.UNKNOWN, "the answer was lost")
         if reason := self.refuse or self._wrong(order):
             return _answer(PlaceRefused, report, OrderStatus.REJECTED, reason)
+        if reason := self._would_take(order):
+            answer = _answer(PlaceRefused, report, OrderStatus.REJECTED, reason)
+            return msgspec.structs.replace(answer, kind=RefusalKind.WOULD_TAKE)
         self._orders[order.client_order_id] = report
         self._push(report)
         if self.lose_answers:
@@ -260,7 +264,7 @@ class FakeVenue(Component):
 
     def _wrong(self, order: OrderRequest) -> str:
         """Why the venue does not take the order, or an empty string."""
-        instrument, book = self.instrument, self._feed.book
+        instrument = self.instrument
         if order.symbol != instrument.symbol:
             return f"there is no market {order.symbol} here"
         if self._feed.status is MarketStatus.HALTED:
@@ -276,12 +280,17 @@ class FakeVenue(Component):
             return f"the notional {notional} is below the minimum {least}"
         if not order.post_only:
             return "only post-only orders are taken here"
-        other = book.best_ask if order.side is Side.BUY else book.best_bid
-        if other is not None and (other - order.price) * order.side.sign <= 0:
-            return f"post-only: {order.price} would trade at once against {other}"
         asset, needed = (instrument.quote, notional) if order.side is Side.BUY else (instrument.base, order.size_base)
         free = self._balances()[asset].free
         return f"{needed} {asset} needed, {free} free" if needed > free else ""
+
+    def _would_take(self, order: OrderRequest) -> str:
+        """Why a post-only order cannot rest, or an empty string."""
+        book = self._feed.book
+        other = book.best_ask if order.side is Side.BUY else book.best_bid
+        if other is None or (other - order.price) * order.side.sign > 0:
+            return ""
+        return f"post-only: {order.price} would trade at once against {other}"
 
     def _cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         order = self._orders.get(client_order_id)

@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from engine.market.book import OrderBook
-from engine.market.types import Balance, Fill, Instrument, MarketStatus, OrderReport, OrderRequest, Price, Trade
+from engine.market.types import (
+    Balance,
+    Fill,
+    Instrument,
+    MarketStatus,
+    OrderReport,
+    OrderRequest,
+    Price,
+    RefusalKind,
+    Trade,
+)
 
 
 class MarketFeed:
@@ -53,7 +63,9 @@ class Placed(OrderReport, frozen=True, kw_only=True):
 
 
 class PlaceRefused(OrderReport, frozen=True, kw_only=True):
-    """The venue's definite no; `reason` is its word."""
+    """The venue's definite no; `reason` is its word. Also pushed, for an order that was refused after it was taken."""
+
+    kind: RefusalKind = RefusalKind.OTHER
 
 
 class PlaceUnknown(OrderReport, frozen=True, kw_only=True):

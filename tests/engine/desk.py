@@ -40,6 +40,7 @@ components:
   lag: {{id: killswitches.data_lag}}
   manual: {{id: killswitches.manual}}
   kill: {{id: killswitches.any, args: {{switches: [{switches}]}}}}
+  {more}
   executor: {{id: marketmaking.executors.{executor}, args: {{exchange: "@venue", symbol: "{executor_symbol}"}}}}
   memory: {{id: sinks.memory}}
 {components}
@@ -63,6 +64,7 @@ DEFAULTS = {
     "executor": "live",
     "executor_symbol": "@symbol",
     "switches": '"@inventory", "@loss", "@lag", "@manual"',
+    "more": "",
     "interval_ms": "1000",
     "threshold": "5",
     "components": "",

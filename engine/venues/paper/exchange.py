@@ -13,7 +13,17 @@ from engine.core.component import Component
 from engine.core.decimals import BPS, ZERO
 from engine.core.errors import PermitLost, Refused
 from engine.core.params import Bps, Millis, Money, Size, Symbol
-from engine.market.types import Balance, Fill, MarketStatus, OrderReport, OrderRequest, OrderStatus, Side, Trade
+from engine.market.types import (
+    Balance,
+    Fill,
+    MarketStatus,
+    OrderReport,
+    OrderRequest,
+    OrderStatus,
+    RefusalKind,
+    Side,
+    Trade,
+)
 from engine.metrics.events import Notice
 from engine.venues.base import MarketFeed, MarketSource, Placed, PlaceRefused
 from engine.venues.paper.ledger import Ledger
@@ -159,7 +169,9 @@ class PaperExchange(Component):
     def _place(self, request: OrderRequest) -> OrderReport:
         now_ns = self.runtime.clock.now_ns()
         order = PaperOrder(request, self._new_id("o"))
-        reason = self._why_not(request)
+        reason, kind = self._why_not(request), RefusalKind.OTHER
+        if not reason and request.post_only and (reason := self._would_take(request)):
+            kind = RefusalKind.WOULD_TAKE
         if not reason:
             try:
                 self._ledger.lock(*self._lock_of(order))
@@ -167,12 +179,12 @@ class PaperExchange(Component):
                 reason = str(error)
         if reason:
             order.status = OrderStatus.REJECTED
-            return _as(PlaceRefused, self._report(order, now_ns, reason))
+            return _refused(self._report(order, now_ns, reason), kind)
         self._orders[request.client_order_id] = order
         if not self.latency_ms:
             self._arrive(order, now_ns, quietly=True)
             if order.status is OrderStatus.REJECTED:
-                return _as(PlaceRefused, self._report(order, now_ns, self._would_take(request)))
+                return _refused(self._report(order, now_ns, self._would_take(request)), RefusalKind.WOULD_TAKE)
         else:
             self._send(order, now_ns)
         return _as(Placed, self._report(order, now_ns))
@@ -200,7 +212,7 @@ class PaperExchange(Component):
             return f"the notional {notional} is under the minimum of {least} {instrument.quote}"
         if self._matcher.crosses_own(request.side, request.price):
             return f"a {request.side} at {request.price} would trade with an order of this account"
-        return self._would_take(request) if request.post_only else ""
+        return ""
 
     def _would_take(self, request: OrderRequest) -> str:
         assert self._feed is not None
@@ -294,7 +306,8 @@ class PaperExchange(Component):
             if order.remaining_base:
                 self._matcher.add(order, self._feed, ts_ns)
         if not quietly and not order.filled_base:
-            self._tell(self._report(order, ts_ns, reason))
+            report = self._report(order, ts_ns, reason)
+            self._tell(_refused(report, RefusalKind.WOULD_TAKE) if reason else report)
 
     def _execute(self, order: PaperOrder, price: Decimal, size_base: Decimal, is_maker: bool, ts_ns: int) -> bool:
         """Book one fill: balances, lock, reports. A holder whose lease ran out never fills."""
@@ -382,3 +395,7 @@ class PaperExchange(Component):
 
 def _as(kind: type[OrderReport], report: OrderReport) -> OrderReport:
     return kind(**msgspec.structs.asdict(report))
+
+
+def _refused(report: OrderReport, kind: RefusalKind) -> PlaceRefused:
+    return PlaceRefused(**msgspec.structs.asdict(report), kind=kind)

@@ -8,7 +8,11 @@ from typing import TypeVar
 
 from engine.core.component import Component
 from engine.core.states import State
-from engine.risk.killswitches import AnyOf, DataLag, Inventory, Loss, Manual
+from engine.risk.killswitches.data import DataLag
+from engine.risk.killswitches.holdings import Inventory
+from engine.risk.killswitches.people import Manual
+from engine.risk.killswitches.results import Loss
+from engine.risk.killswitches.several import AnyOf
 from engine.testing import RecordingRuntime
 from tests.engine.risk.moments import D, Moment
 
@@ -112,7 +116,10 @@ def test_any_reports_the_first_that_trips() -> None:
     assert both.check(moment.state()) is None
     assert both.check(moment.state(position_base=D(11))).switch == "inventory"  # type: ignore[union-attr]
     both_tripped = moment.state(position_base=D(11), total_pnl_quote=Decimal(-51))
-    assert both.check(both_tripped).switch == "loss"  # type: ignore[union-attr]
+    trip = both.check(both_tripped)
+    assert trip is not None
+    assert trip.switch == "loss"
+    assert trip.reason.endswith("beyond the loss limit of 50. inventory would have tripped as well.")
 
 
 def test_data_lag_does_not_count_the_time_before_a_start_against_a_feed_whose_trouble_just_began() -> None:
