@@ -17,6 +17,7 @@ from engine.core.states import State
 from engine.metrics.events import (
     BANDS_BPS,
     Event,
+    Heard,
     Measurement,
     OrderChanged,
     QuotesSimulated,
@@ -138,8 +139,8 @@ class Publisher:
             case Sample():
                 pending.sample = event
                 pending.tile_waits = True
-            case OrderChanged() | QuotesSimulated() | Measurement():
-                return  # a view carries every order, sent or simulated; transitions and measurements are for the record
+            case OrderChanged() | QuotesSimulated() | Measurement() | Heard():
+                return  # a view carries orders and market; the rest of these is for the record
             case StateChanged():
                 self.state(deployment_id, event.new.value, event.reason)
                 self._append(deployment_id, event)

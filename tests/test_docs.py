@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.config import load_config
+from engine.core.container import Container
+from engine.core.plugins import Registry
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PATH = re.compile(r"`([\w.-]+/[\w.-][\w./-]*)`")
@@ -28,3 +32,13 @@ def test_every_function_the_order_passes_is_where_the_page_says() -> None:
         source = (ROOT / path).read_text()
         last = name.rpartition(".")[2]
         assert re.search(rf"(def|class) _?{last}\b", source), f"{path} has no {name}"
+
+
+SERVICES = re.findall(r"```yaml\n(service:.*?)```", (ROOT / "docs" / "recipes.md").read_text(), flags=re.S)
+
+
+@pytest.mark.parametrize("text", SERVICES)
+def test_every_service_in_the_recipes_can_be_built(text: str) -> None:
+    registry = Registry.installed()
+    container = Container(load_config(text, filename="recipes.md", registry=registry), registry)
+    assert container.service is not None

@@ -8,7 +8,14 @@ class EngineError(Exception):
 
 
 class NotReady(EngineError):
-    """Something needed is not there yet; retry in the background with growing waits."""
+    """Something needed is not there yet; retry in the background with growing waits.
+
+    retry_after_s: how long the venue asked us to stay away, when it said so.
+    """
+
+    def __init__(self, *message: object, retry_after_s: float | None = None) -> None:
+        super().__init__(*message)
+        self.retry_after_s = retry_after_s
 
 
 class AuthRejected(EngineError):

@@ -12,7 +12,8 @@ from enum import StrEnum
 import msgspec
 
 from engine.core.states import State, Trigger
-from engine.market.types import Fill, OrderStatus, Quote, Side
+from engine.market.summaries import Candle, Funding, Ticker
+from engine.market.types import Balance, Fill, MarketStatus, OrderReport, OrderStatus, Quote, Side
 
 
 class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
@@ -245,6 +246,70 @@ class RecordingEnded(msgspec.Struct, frozen=True, kw_only=True, tag="recording_e
     findings: dict[str, int]
 
 
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listener heard, or that it hears nothing. For files and metrics: browsers and records have samples."""
+
+    ts_ns: int
+    listener: str
+    symbol: str = ""
+
+
+class ListenerChanged(Heard, frozen=True, kw_only=True, tag="listener"):
+    """A listener hears nothing, and why; an empty problem: it hears again."""
+
+    problem: str
+
+
+class TickerHeard(Heard, frozen=True, kw_only=True, tag="ticker"):
+    ticker: Ticker
+
+
+class CandleClosed(Heard, frozen=True, kw_only=True, tag="candle"):
+    candle: Candle
+
+
+class TradesSummed(Heard, frozen=True, kw_only=True, tag="trades"):
+    """Public trades since the last summary, by the side that took."""
+
+    count: int
+    buy_base: Decimal
+    sell_base: Decimal
+    notional_quote: Decimal
+    low: Decimal
+    high: Decimal
+
+
+class BalancesChanged(Heard, frozen=True, kw_only=True, tag="balances"):
+    """Assets whose total changed; what orders lock and free is not told."""
+
+    balances: tuple[Balance, ...]
+
+
+class OpenOrdersChanged(Heard, frozen=True, kw_only=True, tag="open_orders"):
+    """How much rests at the venue, by its own word."""
+
+    bids: int
+    asks: int
+    bid_base: Decimal
+    ask_base: Decimal
+
+
+class OrderClosed(Heard, frozen=True, kw_only=True, tag="closed_order"):
+    order: OrderReport
+
+
+class OwnTradeHeard(Heard, frozen=True, kw_only=True, tag="own_trade"):
+    fill: Fill
+
+
+class InstrumentStatusChanged(Heard, frozen=True, kw_only=True, tag="instrument_status"):
+    status: MarketStatus
+
+
+class FundingHeard(Heard, frozen=True, kw_only=True, tag="funding"):
+    funding: Funding
+
+
 Event = (
     StateChanged
     | OrderChanged
@@ -259,6 +324,16 @@ Event = (
     | View
     | RecordingProgress
     | RecordingEnded
+    | ListenerChanged
+    | TickerHeard
+    | CandleClosed
+    | TradesSummed
+    | BalancesChanged
+    | OpenOrdersChanged
+    | OrderClosed
+    | OwnTradeHeard
+    | InstrumentStatusChanged
+    | FundingHeard
 )
 
 
@@ -278,6 +353,16 @@ class EventKind(StrEnum):
     VIEW = "view"
     PROGRESS = "progress"
     RECORDING_ENDED = "recording_ended"
+    LISTENER = "listener"
+    TICKER = "ticker"
+    CANDLE = "candle"
+    TRADES = "trades"
+    BALANCES = "balances"
+    OPEN_ORDERS = "open_orders"
+    CLOSED_ORDER = "closed_order"
+    OWN_TRADE = "own_trade"
+    INSTRUMENT_STATUS = "instrument_status"
+    FUNDING = "funding"
 
 
 def kind_of(event: Event) -> EventKind:

@@ -219,6 +219,11 @@ class FakeVenue(Component):
         self._arrive("fills", ())
         return [fill for fill in self._fills if fill.ts_ns >= since_ns]
 
+    async def closed_orders(self, symbol: str, since_ns: int) -> Sequence[OrderReport]:
+        self._arrive("closed_orders", ())
+        final = [order for order in self._orders.values() if order.status.is_final and order.ts_ns >= since_ns]
+        return sorted(final, key=lambda order: order.ts_ns)
+
     async def balances(self) -> dict[str, Balance]:
         self._arrive("balances", ())
         return self._balances() if self.stale_balances is None else self.stale_balances

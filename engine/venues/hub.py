@@ -1,17 +1,21 @@
-"""One decoded book per venue and symbol and host, shared by every deployment that reads it."""
+"""One decoded book per venue and symbol and host, one poll of whatever else is public, for every deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
-from engine.venues.base import MarketFeed
+F = TypeVar("F")
+F_co = TypeVar("F_co", covariant=True)
 
 
-class FeedWriter(Protocol):
-    """What keeps a feed current: decodes a stream, steps a simulation."""
+class FeedWriter(Protocol[F_co]):
+    """What keeps a feed current: decodes a stream, steps a simulation, asks a venue now and then."""
 
-    feed: MarketFeed
+    @property
+    def feed(self) -> F_co:
+        """What readers are given."""
+        ...
 
     async def start(self) -> None: ...
 
@@ -22,13 +26,14 @@ class MarketHub:
     """Reference-counted feed writers. The first `acquire` of a key starts one, the last `release` stops it."""
 
     def __init__(self) -> None:
-        self._writers: dict[Hashable, tuple[FeedWriter, int]] = {}
+        self._writers: dict[Hashable, tuple[FeedWriter[Any], int]] = {}
 
-    async def acquire(self, key: Hashable, make: Callable[[], FeedWriter]) -> MarketFeed:
+    async def acquire(self, key: Hashable, make: Callable[[], FeedWriter[F]]) -> F:
         if key in self._writers:
-            writer, readers = self._writers[key]
-            self._writers[key] = (writer, readers + 1)
-            return writer.feed
+            known, readers = self._writers[key]
+            self._writers[key] = (known, readers + 1)
+            feed: F = known.feed
+            return feed
         writer = make()
         self._writers[key] = (writer, 1)
         try:

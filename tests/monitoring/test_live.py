@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from engine.core.states import State, Trigger
-from engine.metrics.events import Measurement, Notice, Sample, StateChanged, View
+from engine.metrics.events import ListenerChanged, Measurement, Notice, Sample, StateChanged, View
 from mmplatform.embedded import Valkey
 from monitoring.live import (
     Bridge,
@@ -128,6 +128,7 @@ async def test_what_is_for_the_record_alone_does_not_reach_browsers(publisher, b
     """A measurement may hold profit and loss, which not every mandate shares with its client's people."""
     browser = await listening(bridge, publisher, deployment_channel(1))
     publisher.emit(1, Measurement(ts_ns=1, name="pnl", source="pnl", values={"total_quote": Decimal(1)}))
+    publisher.emit(1, ListenerChanged(ts_ns=1, listener="balances", problem="the venue is away"))
     publisher.emit(1, notice("after it"))
     await until(lambda: bool(browser.frames))
     assert browser.kinds() == ["notice"]

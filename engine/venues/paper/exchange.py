@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -33,6 +34,7 @@ MS = 1_000_000
 ARRIVALS_INTERVAL_S = 0.05
 """What was sent arrives with the next market event or call, and at the latest after this beside its latency."""
 FILLS_KEPT = 10_000
+CLOSED_KEPT = 1_000
 
 
 class PaperExchange(Component):
@@ -94,6 +96,7 @@ class PaperExchange(Component):
         self._restored: list[PaperOrder] = []
         """Orders of the record, until the first trustworthy book shows what they queue behind."""
         self._fills: list[Fill] = []
+        self._closed: deque[OrderReport] = deque(maxlen=CLOSED_KEPT)
         self._sequence = self._sent = 0
         for report in restore.orders if restore is not None else ():
             self._restore(report)
@@ -141,6 +144,11 @@ class PaperExchange(Component):
 
     def feed(self, symbol: str) -> MarketFeed:
         return self.market.feed(symbol)
+
+    @property
+    def public_source(self) -> MarketSource:
+        """Whose ticker, candles and funding rate are also ours."""
+        return self.market
 
     def _on_trade(self, trade: Trade) -> None:
         if self._in_flight:
@@ -264,6 +272,10 @@ class PaperExchange(Component):
     async def fills(self, symbol: str, since_ns: int) -> Sequence[Fill]:
         return [fill for fill in self._fills if fill.ts_ns >= since_ns and fill.symbol == symbol]
 
+    async def closed_orders(self, symbol: str, since_ns: int) -> Sequence[OrderReport]:
+        """The last of this life: what an earlier holder closed is in the record, not here."""
+        return [order for order in self._closed if order.ts_ns >= since_ns and order.symbol == symbol]
+
     async def balances(self) -> dict[str, Balance]:
         return self._ledger.balances()
 
@@ -358,6 +370,7 @@ class PaperExchange(Component):
     def _forget(self, order: PaperOrder) -> None:
         del self._orders[order.request.client_order_id]
         self._matcher.remove(order)
+        self._closed.append(self._report(order, self.runtime.clock.now_ns()))
 
     # -- small parts --------------------------------------------------------------------------------------------------
 
