@@ -287,8 +287,9 @@ async def finish_replay(
         if report is not None:
             await connection.execute(
                 """
-                insert into monitoring_sessionreport (client_id, deployment_id, starts_at, ends_at, figures, created_at)
-                values (%s, %s, %s, %s, %s, clock_timestamp())
+                insert into monitoring_sessionreport
+                    (client_id, deployment_id, starts_at, ends_at, figures, origin, created_at)
+                values (%s, %s, %s, %s, %s, 'tallied', clock_timestamp())
                 """,
                 (
                     client_id,
