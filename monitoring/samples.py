@@ -55,10 +55,14 @@ def row_of(sample: Sample, deployment_id: int, client_id: int) -> tuple[Any, ...
     return tuple(row)
 
 
+DAILY = ("monitoring_sample", "monitoring_measurement")
+"""Tables with a partition a day; the others have one a month."""
+
+
 def ensure_partition(table: str, moment: datetime.datetime) -> None:
     """Make the partition of `table` that holds the moment. Safe to repeat and to run from several places at once."""
     start = moment.astimezone(datetime.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if table == "monitoring_sample":
+    if table in DAILY:
         end, name = start + datetime.timedelta(days=1), f"{table}_{start:%Y%m%d}"
     else:
         start = start.replace(day=1)
@@ -88,18 +92,17 @@ def move_samples(*, now: datetime.datetime | None = None) -> int:
     """
     until = ((now or timezone.now()) - LATE).replace(second=0, microsecond=0)
     moved = 0
-    for hour in _hours_waiting(until):
+    for hour in hours_waiting("monitoring_sample_hot", until):
         for table in ("monitoring_sample", "monitoring_sample_1m", "monitoring_kpi_1m"):
             ensure_partition(table, hour)
         moved += _move_hour(hour, min(hour + datetime.timedelta(hours=1), until))
     return moved
 
 
-def _hours_waiting(until: datetime.datetime) -> list[datetime.datetime]:
+def hours_waiting(table: str, until: datetime.datetime) -> list[datetime.datetime]:
+    """The hours of which a hot table still holds rows from before a moment, oldest first."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT date_trunc('hour', ts, 'UTC') FROM monitoring_sample_hot WHERE ts < %s ORDER BY 1", [until]
-        )
+        cursor.execute(f"SELECT DISTINCT date_trunc('hour', ts, 'UTC') FROM {table} WHERE ts < %s ORDER BY 1", [until])
         return [hour for (hour,) in cursor]
 
 
@@ -174,16 +177,19 @@ ON CONFLICT (deployment_id, ts) DO UPDATE SET {_OVERWRITE}
 
 
 def drop_old_samples(*, keep: datetime.timedelta, now: datetime.datetime | None = None) -> list[str]:
-    """Drop the daily partitions of samples older than `keep`; their names. Rollups and counted seconds stay.
+    """Drop the daily partitions of samples older than `keep`; their names. Rollups and counted seconds stay."""
+    return drop_old_partitions("monitoring_sample", keep=keep, now=now)
 
-    A replay's samples carry the recording's dates: a day that a younger replay has written into is kept as long as it.
+
+def drop_old_partitions(table: str, *, keep: datetime.timedelta, now: datetime.datetime | None = None) -> list[str]:
+    """Drop the daily partitions of a table older than `keep`; their names.
+
+    A replay's rows carry the recording's dates: a day that a younger replay has written into is kept as long as it.
     """
     oldest = (now or timezone.now()) - keep
     dropped = []
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relid::regclass::text FROM pg_partition_tree('monitoring_sample') WHERE isleaf ORDER BY 1"
-        )
+        cursor.execute("SELECT relid::regclass::text FROM pg_partition_tree(%s) WHERE isleaf ORDER BY 1", [table])
         for (partition,) in cursor.fetchall():
             day = datetime.datetime.strptime(partition[-8:], "%Y%m%d").replace(tzinfo=datetime.UTC)
             if day + datetime.timedelta(days=1) > oldest:

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import OperationalError
 
+from monitoring.measurements import drop_old_measurements, move_measurements
 from monitoring.samples import drop_old_samples, move_samples
 
 log = structlog.get_logger()
@@ -17,7 +18,7 @@ log = structlog.get_logger()
 @shared_task(name="monitoring.move_samples", ignore_result=True)
 def move_samples_task() -> int:
     """Once a minute, a few seconds past it. What a missed run leaves behind, the next one moves."""
-    return move_samples()
+    return move_samples() + move_measurements()
 
 
 @shared_task(name="monitoring.drop_old_samples", ignore_result=True)
@@ -25,7 +26,7 @@ def drop_old_samples_task() -> list[str]:
     """Once a day. A partition somebody is reading stays until the next run."""
     keep = datetime.timedelta(days=settings.SAMPLE_DAYS)
     try:
-        dropped = drop_old_samples(keep=keep)
+        dropped = drop_old_samples(keep=keep) + drop_old_measurements(keep=keep)
     except OperationalError as error:
         log.warning("old samples stay until the next run", reason=str(error))
         return []

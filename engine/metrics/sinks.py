@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -11,9 +11,10 @@ import structlog
 
 from engine.core.component import Component
 from engine.core.errors import NotReady
-from engine.core.params import Count, Flag, PathText
+from engine.core.params import Count, Flag, Items, Option, PathText
 from engine.metrics.events import (
     Event,
+    EventKind,
     FillRecorded,
     HaltCompleted,
     Notice,
@@ -23,6 +24,7 @@ from engine.metrics.events import (
     Sample,
     StateChanged,
     View,
+    kind_of,
 )
 
 
@@ -54,6 +56,46 @@ class Live(_Outlet):
     """Publish views and events to browsers through the host."""
 
     outlet = "live"
+
+
+_TOLD = frozenset(
+    {
+        EventKind.STATE,
+        EventKind.ORDER,
+        EventKind.SIMULATED,
+        EventKind.FILL,
+        EventKind.FEES_PRICED,
+        EventKind.RISK,
+        EventKind.HALT,
+        EventKind.NOTICE,
+    }
+)
+
+
+class Outbox(_Outlet):
+    """Tell other systems of chosen events, in the transaction that records them; a host's relay delivers."""
+
+    outlet = "outbox"
+
+    def __init__(
+        self,
+        *,
+        kinds: Annotated[
+            Sequence[EventKind],
+            Items(ge=1),
+            Option(help="What is told: what happens, not what comes by the clock"),
+        ] = (EventKind.STATE, EventKind.FILL, EventKind.FEES_PRICED, EventKind.RISK, EventKind.HALT),
+    ) -> None:
+        if untold := [kind.value for kind in kinds if kind not in _TOLD]:
+            told = ", ".join(kind.value for kind in EventKind if kind in _TOLD)
+            raise ValueError(
+                f"{', '.join(untold)} comes by the clock and is not told through an outbox, which tells {told}"
+            )
+        self.kinds = tuple(kinds)
+
+    def emit(self, event: Event) -> None:
+        if kind_of(event) in self.kinds:
+            super().emit(event)
 
 
 class Jsonl(Component):

@@ -8,7 +8,7 @@ dropped       we have lost it: nothing is sent, nothing will be written any more
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import structlog
@@ -135,7 +135,7 @@ class Hosted:
                 house=self._house,
                 rehearsal=self._rehearsal,
                 permit=self.permit,
-                outlets={"postgres": self.journal.emit, "live": self._publish},
+                outlets={"postgres": self.journal.emit, "live": self._publish, "outbox": self._outbox(record)},
                 manual_halt=lambda: self.kill_reason,
                 on_fault=self._on_fault,
                 on_event=self._on_event,
@@ -371,6 +371,11 @@ class Hosted:
 
     # What the service says
 
+    def _outbox(self, record: Record) -> Callable[[Any], None]:
+        """What a replay does never happened: nobody outside is told."""
+        assert self.journal is not None
+        return _told_nobody if record.mode is Mode.REPLAY else self.journal.publish
+
     def _publish(self, event: Event) -> None:
         """Show an event at once; but a fill when it is recorded, so that none is seen and then gone."""
         if not isinstance(event, FillRecorded) and self.permit.valid():
@@ -465,6 +470,10 @@ class Hosted:
 
 def _words(error: Exception) -> str:
     return str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+
+
+def _told_nobody(event: Any) -> None:
+    """The outbox of a replay."""
 
 
 STOPPED = "host stopped"

@@ -1,8 +1,9 @@
 """What one holder of a deployment has yet to write: events in, rows out.
 
 Nothing here waits or fails. What is held while the database is away is bounded by what may happen meanwhile: views are
-never written, samples are given up oldest first beyond SAMPLES_KEPT, fills, orders and events are kept, and of those
-there are few, since a host that cannot renew its lease stops quoting within seconds.
+never written, samples and measurements are given up oldest first beyond SAMPLES_KEPT of each, the outbox beyond
+OUTBOX_KEPT, which its numbers then show; fills, orders and events are kept, and of those there are few, since a host
+that cannot renew its lease stops quoting within seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from psycopg.types.json import Jsonb
 
 from engine.core.clock import utc
 from engine.core.decimals import ZERO
@@ -27,6 +29,7 @@ from engine.metrics.events import (
     FeesPriced,
     FillRecorded,
     HaltCompleted,
+    Measurement,
     Notice,
     OrderChanged,
     RecordingEnded,
@@ -34,12 +37,16 @@ from engine.metrics.events import (
     RiskTriggered,
     Sample,
     StateChanged,
+    kind_of,
+    stamp_of,
 )
+from monitoring import measurements
 from monitoring.samples import row_of
 
 log = structlog.get_logger(__name__)
 
 SAMPLES_KEPT = 3600
+OUTBOX_KEPT = 10_000
 BALANCES_EVERY_S = 5.0
 FILLS_APART_S = 0.1
 """A burst of fills is written together, a lone one at once."""
@@ -78,6 +85,8 @@ class Batch:
     events: list[tuple[Any, ...]] = field(default_factory=list)
     balances: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     samples: deque[tuple[Any, ...]] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    measurements: deque[tuple[Any, ...]] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    outbox: deque[tuple[Any, ...]] = field(default_factory=lambda: deque(maxlen=OUTBOX_KEPT))
     observed: Observation | None = None
     command_done: int | None = None
     halt: tuple[float, bool] | None = None
@@ -96,6 +105,8 @@ class Batch:
             or self.events
             or self.balances
             or self.samples
+            or self.measurements
+            or self.outbox
             or self.observed
             or self.command_done is not None
             or self.halt
@@ -104,8 +115,14 @@ class Batch:
         )
 
     @property
+    def rows(self) -> int:
+        kinds = (self.orders, self.fills, self.conversions, self.events, self.samples, self.measurements, self.outbox)
+        return sum(map(len, kinds))
+
+    @property
     def must_be_kept(self) -> bool:
-        return bool(self.orders or self.fills or self.conversions or self.events or self.observed or self.latch)
+        kept = (self.orders, self.fills, self.conversions, self.events, self.outbox, self.observed, self.latch)
+        return any(map(bool, kept))
 
     def followed_by(self, later: Batch) -> Batch:
         """Both as one: a batch that could not be written, and what gathered meanwhile."""
@@ -116,6 +133,8 @@ class Batch:
             events=self.events + later.events,
             balances={**self.balances, **later.balances},
             samples=deque([*self.samples, *later.samples], maxlen=SAMPLES_KEPT),
+            measurements=deque([*self.measurements, *later.measurements], maxlen=SAMPLES_KEPT),
+            outbox=deque([*self.outbox, *later.outbox], maxlen=OUTBOX_KEPT),
             observed=later.observed or self.observed,
             command_done=self.command_done if later.command_done is None else later.command_done,
             halt=later.halt or self.halt,
@@ -142,6 +161,8 @@ class Journal:
         self._resting: dict[str, tuple[Side, Decimal, Decimal]] = {}
         self._first_seen: dict[str, int] = {}
         self._last_sample_ts: datetime | None = None
+        self._last_measured: dict[tuple[str, str, str], datetime] = {}
+        self._published = 0
         self._balances_due = 0.0
         self._taken_at = 0.0
 
@@ -154,6 +175,8 @@ class Journal:
         match event:
             case Sample():
                 self._sample(event)
+            case Measurement():
+                self._measurement(event)
             case OrderChanged():
                 self._order(event)
             case FillRecorded():
@@ -183,6 +206,28 @@ class Journal:
                 text = f"The recording ended after {event.messages} messages."
                 self._event("notice", event.ts_ns, event.problem or text, bool(event.problem), event)
 
+    def publish(self, event: Event) -> None:
+        """The outlet "outbox": written in the transaction of the rows the same event causes, or not at all.
+
+        Rows are numbered within a token, so that a relay sees whether one was given up while the database was away.
+        """
+        if self.fenced:
+            return
+        owner = self.owner
+        self._published += 1
+        self._batch.outbox.append(
+            (
+                owner.client_id,
+                owner.deployment_id,
+                owner.token,
+                self._published,
+                kind_of(event).value,
+                utc(stamp_of(event)),
+                Jsonb(event, dumps=msgspec.json.encode),
+            )
+        )
+        self._must_write()
+
     def observe(self, state: State, reason: str) -> None:
         """What the deployment's row shall show; written at once."""
         self._batch.observed = Observation(state, reason, datetime.now(UTC))
@@ -207,6 +252,16 @@ class Journal:
         if time.monotonic() >= self._balances_due:
             self._balances_due = time.monotonic() + BALANCES_EVERY_S
             self._balances(sample, ts)
+
+    def _measurement(self, measurement: Measurement) -> None:
+        key = (measurement.name, measurement.source, measurement.symbol)
+        ts, last = utc(measurement.ts_ns), self._last_measured.get(key)
+        if last is not None and ts <= last:
+            return  # one a moment, as with samples
+        self._last_measured[key] = ts
+        self._batch.measurements.append(
+            measurements.row_of(measurement, self.owner.deployment_id, self.owner.client_id)
+        )
 
     def _balances(self, sample: Sample, at: datetime) -> None:
         locked = {Side.BUY: ZERO, Side.SELL: ZERO}
@@ -332,7 +387,7 @@ class Journal:
     @property
     def backlog(self) -> int:
         """Rows waiting; a replay at full speed slows down by this."""
-        return len(self._batch.orders) + len(self._batch.fills) + len(self._batch.samples)
+        return self._batch.rows
 
     def take(self) -> Batch:
         """Hand over what has gathered. Either `wrote` or `give_back` follows."""

@@ -306,3 +306,18 @@ async def write_stats(connection: Connection, *, slot_id: int, token: int, stats
     await connection.execute(
         "update strategies_hostslot set stats = %s where id = %s and token = %s", (Jsonb(stats), slot_id, token)
     )
+
+
+OUTBOX_COUNTED = 10_000
+
+OUTBOX_BACKLOG = f"""
+    select (select count(*) from (select from monitoring_outbox limit {OUTBOX_COUNTED}) as waiting),
+           extract(epoch from clock_timestamp() - (select created_at from monitoring_outbox order by id limit 1))::float
+"""
+
+
+async def outbox_backlog(connection: Connection) -> dict[str, float | int | None]:
+    """What waits for a relay on the whole desk: rows, counted to OUTBOX_COUNTED, and the age of the oldest."""
+    cursor = await connection.execute(OUTBOX_BACKLOG)
+    waiting, oldest_s = await cursor.fetchone() or (0, None)
+    return {"outbox_waiting": waiting, "outbox_oldest_s": None if oldest_s is None else round(oldest_s, 1)}

@@ -408,6 +408,7 @@ class Host:
                 "frames_given_up": self._publisher.given_up,
             }
             try:
+                words |= await self._desk.ask(records.outbox_backlog)
                 await self._desk.ask(
                     lambda connection, words=words: records.write_stats(
                         connection, slot_id=self._slot.id, token=self._slot.token, stats=words

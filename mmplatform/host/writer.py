@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import psycopg
 import structlog
@@ -19,7 +20,7 @@ from psycopg.types.json import Jsonb
 from engine.metrics.events import FillRecorded
 from mmplatform.host.database import DATABASE_ERRORS, connect
 from mmplatform.host.journal import Batch, Journal, Owner
-from monitoring.samples import COLUMN_TYPES, COLUMNS
+from monitoring import measurements, samples
 
 log = structlog.get_logger(__name__)
 
@@ -68,11 +69,34 @@ BALANCES = """
         total = excluded.total, locked = excluded.locked, at = excluded.at
 """
 
-SAMPLES = f"copy monitoring_sample_hot ({', '.join(COLUMNS)}) from stdin (format binary)"
-SAMPLES_AGAIN = f"""
-    insert into monitoring_sample_hot ({", ".join(COLUMNS)}) values ({", ".join(["%s"] * len(COLUMNS))})
-    on conflict do nothing
+
+@dataclass(frozen=True)
+class Stream:
+    """A table that rows are appended to in runs: by COPY, or one by one when some may be there already."""
+
+    table: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+
+    @property
+    def copy(self) -> str:
+        return f"copy {self.table} ({', '.join(self.columns)}) from stdin (format binary)"
+
+    @property
+    def again(self) -> str:
+        marks = ", ".join(["%s"] * len(self.columns))
+        return f"insert into {self.table} ({', '.join(self.columns)}) values ({marks}) on conflict do nothing"
+
+
+OUTBOX = """
+    insert into monitoring_outbox (client_id, deployment_id, token, sequence, kind, at, payload)
+    values (%s, %s, %s, %s, %s, %s, %s)
+    on conflict (deployment_id, token, sequence) do nothing
 """
+"""A relay may have taken the row away already; written again after a lost answer, it is then told twice, never lost."""
+
+SAMPLES = Stream("monitoring_sample_hot", samples.COLUMNS, samples.COLUMN_TYPES)
+MEASUREMENTS = Stream("monitoring_measurement_hot", measurements.COLUMNS, measurements.COLUMN_TYPES)
 
 OBSERVED = """
     update strategies_deployment set
@@ -236,7 +260,7 @@ class Writer:
     async def _write_alone(self, connection: psycopg.AsyncConnection, journal: Journal, batch: Batch) -> bool:
         """One holder's rows in a transaction of their own. What the database refuses even so is logged in full."""
         try:
-            await self._write(connection, [(journal, batch)], copy_samples=False)
+            await self._write(connection, [(journal, batch)], copying=False)
             return True
         except DATABASE_ERRORS:
             raise
@@ -259,7 +283,7 @@ class Writer:
         connection: psycopg.AsyncConnection,
         taken: Iterable[tuple[Journal, Batch]],
         *,
-        copy_samples: bool = True,
+        copying: bool = True,
     ) -> None:
         async with connection.transaction(), connection.cursor() as cursor:
             held = await self._held(cursor, [journal.owner.deployment_id for journal, _ in taken])
@@ -270,10 +294,10 @@ class Writer:
                     ours.append((journal.owner, batch))
                 else:
                     fenced.append(journal)
-            await self._insert(cursor, [batch for _, batch in ours], copy_samples=copy_samples)
+            await self._insert(cursor, [batch for _, batch in ours], copying=copying)
             for owner, batch in ours:
                 await self._update(cursor, owner, batch)
-        self.rows += sum(len(b.orders) + len(b.fills) + len(b.events) + len(b.samples) for _, b in ours)
+        self.rows += sum(batch.rows for _, batch in ours)
         for journal in fenced:
             journal.fenced = True
             log.warning(
@@ -292,29 +316,34 @@ class Writer:
         )
         return dict(await cursor.fetchall())
 
-    async def _insert(self, cursor: psycopg.AsyncCursor, batches: list[Batch], *, copy_samples: bool) -> None:
+    async def _insert(self, cursor: psycopg.AsyncCursor, batches: list[Batch], *, copying: bool) -> None:
         orders = [row for batch in batches for row in batch.orders.values()]
         fills = [row for batch in batches for row in batch.fills]
         events = [(*row[:-1], Jsonb(row[-1])) for batch in batches for row in batch.events]
         balances = [row for batch in batches for row in batch.balances.values()]
-        samples = [row for batch in batches for row in batch.samples]
         conversions = [row for batch in batches for row in batch.conversions]
+        outbox = [row for batch in batches for row in batch.outbox]
         for statement, rows in (
             (ORDERS, orders),
             (FILLS, fills),
             (CONVERSIONS, conversions),
             (EVENTS, events),
             (BALANCES, balances),
+            (OUTBOX, outbox),
         ):
             if rows:
                 await cursor.executemany(statement, rows)
-        if samples and copy_samples:
-            async with cursor.copy(SAMPLES) as copy:
-                copy.set_types(COLUMN_TYPES)
-                for row in samples:
-                    await copy.write_row(row)
-        elif samples:
-            await cursor.executemany(SAMPLES_AGAIN, samples)
+        for stream, rows in (
+            (SAMPLES, [row for batch in batches for row in batch.samples]),
+            (MEASUREMENTS, [row for batch in batches for row in batch.measurements]),
+        ):
+            if rows and copying:
+                async with cursor.copy(stream.copy) as copy:
+                    copy.set_types(stream.types)
+                    for row in rows:
+                        await copy.write_row(row)
+            elif rows:
+                await cursor.executemany(stream.again, rows)
 
     @staticmethod
     async def _update(cursor: psycopg.AsyncCursor, owner: Owner, batch: Batch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from engine.core.errors import NotReady
 from engine.core.states import State
 from engine.metrics.events import Event, EventKind, Notice, Sample, View, kind_of
-from engine.metrics.sinks import Jsonl, Live, Log, Memory, Postgres
+from engine.metrics.sinks import Jsonl, Live, Log, Memory, Outbox, Postgres
 from engine.testing import RecordingRuntime
 
 SAMPLE = Sample(ts_ns=1, state=State.ACTIVE, mid=Decimal("0.1000000000000000000000000001"))
@@ -71,3 +71,18 @@ async def test_the_log_says_what_a_person_would_want_to_read(capsys: pytest.Capt
 def test_every_event_has_a_kind_by_which_sinks_choose() -> None:
     assert [kind.value for kind in EventKind] == [kind.__struct_config__.tag for kind in get_args(Event)]
     assert kind_of(NOTICE) is EventKind.NOTICE
+
+
+async def test_an_outbox_tells_what_it_is_meant_to() -> None:
+    heard: list[object] = []
+    sink = Outbox(kinds=[EventKind.NOTICE])
+    RecordingRuntime(outlets={"outbox": heard.append}).equip(sink, "tell")
+    await sink.load()
+    for event in (SAMPLE, NOTICE, VIEW):
+        sink.emit(event)
+    assert heard == [NOTICE]
+
+
+def test_what_comes_by_the_clock_is_not_told_through_an_outbox() -> None:
+    with pytest.raises(ValueError, match=r"sample, view comes by the clock .* which tells state, order"):
+        Outbox(kinds=[EventKind.FILL, EventKind.SAMPLE, EventKind.VIEW])

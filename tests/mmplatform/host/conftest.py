@@ -81,7 +81,8 @@ class Desk:
 
     def _furnish(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("truncate monitoring_sample_hot")  # no model, so no test's end empties it
+            # No models, so no test's end empties them.
+            cursor.execute("truncate monitoring_sample_hot, monitoring_measurement_hot, monitoring_outbox")
         self.author = User.objects.create(username="author", desk_role=DeskRole.ADMIN)
         self.approver = User.objects.create(username="approver", desk_role=DeskRole.ADMIN)
         self.client = Client.objects.create(slug="aurora", name="Aurora")

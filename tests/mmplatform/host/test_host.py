@@ -21,7 +21,7 @@ from mmplatform.host.run import Host
 from monitoring.models import SessionReport
 from monitoring.services import recording_register, replay_start
 from strategies import services
-from strategies.models import Deployment
+from strategies.models import Deployment, Revision
 from tests.engine.venues.tapes import Tape
 from tests.mmplatform.host.conftest import Desk, database_url
 
@@ -320,6 +320,46 @@ async def test_a_replay_stopped_half_way_keeps_its_figures(watch: Watch, desk: D
     assert "stopped before its end" in watch.one("select problem from monitoring_replayrun")
     report = desk.run(lambda: SessionReport.objects.get(deployment=deployment))
     assert 0 < report.figures["samples"] < 40
+
+
+MEASURED = """
+  gap: {id: metrics.spread, args: {market: "@venue", symbol: "@symbol", interval_s: 1}}
+  life: {id: metrics.heartbeat, args: {interval_s: 1}}
+  tell: {id: sinks.outbox, args: {kinds: [state, order]}}
+"""
+
+
+def measured(desk: Desk) -> None:
+    """A second revision of the desk's, which is measured and told of."""
+    old = desk.revision
+    new = {"client": desk.client, "strategy": old.strategy, "number": 2, "sha256": "1" * 64, "author": desk.author}
+    desk.revision = desk.run(lambda: Revision.objects.create(**new, yaml=old.yaml + MEASURED))
+
+
+async def test_a_deployment_is_measured_and_told_of_in_the_record(watch: Watch, desk: Desk) -> None:
+    measured(desk)
+    deployment = desk.deployment()
+    watch.command("start", deployment)
+    figures = "select count(*) from monitoring_figure where deployment_id = %s and field = %s and value is not null"
+    async with watch.host():
+        await watch.until(lambda: watch.one(figures, deployment.pk, "own_spread_bps"))
+        await watch.until(lambda: watch.one(figures + " and value = 1", deployment.pk, "active"))
+        told = "select count(*) from monitoring_outbox where deployment_id = %s and kind = %s"
+        assert watch.one(told, deployment.pk, "order") >= 4
+        assert watch.one(told, deployment.pk, "state") >= 2
+        await watch.until(lambda: watch.one("select stats->'outbox_waiting' from strategies_hostslot"))
+        assert watch.one("select stats->'outbox_oldest_s' from strategies_hostslot") >= 0
+
+
+async def test_a_replay_is_measured_and_nobody_outside_is_told(watch: Watch, desk: Desk, tmp_path: Path) -> None:
+    measured(desk)
+    desk.slot("rehearsal-1", "rehearsal")
+    deployment = start_replay(desk, tmp_path / "aurora.gz", seconds=40)
+    async with watch.host("rehearsal-1"):
+        await watch.until(lambda: watch.one("select finished_at from monitoring_replayrun"))
+    assert watch.state(deployment) == ("paused", "the recording is over")
+    assert watch.one("select count(*) > 30, min(ts) from monitoring_figure where field = 'own_spread_bps'")[0]
+    assert watch.one("select count(*) from monitoring_outbox") == 0
 
 
 def start_replay(desk: Desk, path: Path, *, seconds: int, speed: str = "max") -> Deployment:

@@ -16,6 +16,7 @@ from engine.metrics.events import (
     FeesPriced,
     FillRecorded,
     HaltCompleted,
+    Measurement,
     Notice,
     OrderChanged,
     RiskTriggered,
@@ -23,7 +24,7 @@ from engine.metrics.events import (
     StateChanged,
 )
 from mmplatform.host import records
-from mmplatform.host.journal import SAMPLES_KEPT, Journal, Owner
+from mmplatform.host.journal import OUTBOX_KEPT, SAMPLES_KEPT, Journal, Owner
 from mmplatform.host.writer import Writer
 from tests.mmplatform.host.conftest import database_url
 
@@ -417,3 +418,89 @@ async def test_the_next_holder_knows_every_fill_it_may_be_told_again(desk, write
     record = await records.read(connection, journal.owner.deployment_id, 7)
     assert record.restore.last_fill_ns == NOW_NS + 2 * SECOND_NS
     assert record.restore.fill_ids == {"f2", "f3"}
+
+
+def measurement(at_s: int, name: str = "spread", **values: Decimal | None) -> Measurement:
+    return Measurement(
+        ts_ns=NOW_NS + at_s * SECOND_NS, name=name, source="ours", symbol="AURORA/USDT", values=values or {"mid": None}
+    )
+
+
+async def test_measurements_are_written_with_the_rest_and_keep_their_digits(writer, journal, connect) -> None:
+    journal.emit(measurement(1, own_spread_bps=Decimal("40.0000000000000000000000001"), mid=None))
+    journal.emit(measurement(1, "depth", own_bid_depth_200_quote=Decimal(0)))
+    journal.emit(sample(1))
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select name, field, value::text from monitoring_figure order by 1, 2") == [
+        ("depth", "own_bid_depth_200_quote", "0"),
+        ("spread", "mid", None),
+        ("spread", "own_spread_bps", "40.0000000000000000000000001"),
+    ]
+
+
+async def test_a_measurement_written_twice_counts_once(writer, journal, told, connect) -> None:
+    for _ in range(2):  # as after a commit whose answer got lost
+        journal._last_measured.clear()
+        journal.emit(measurement(1))
+        assert await writer.settle(within_s=5)
+    journal.emit(measurement(1))  # a second one at the same moment
+    journal.emit(measurement(2))
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select count(*) from monitoring_measurement_hot") == [(2,)]
+    assert told.refused == []
+
+
+async def test_what_is_told_is_written_with_what_happened_and_exactly(writer, journal, connect) -> None:
+    journal.emit(fill(1))
+    journal.publish(fill(1))
+    assert await writer.settle(within_s=5)
+    assert await rows(
+        connect,
+        "select kind, token, sequence, payload->>'type', payload->'fill'->>'price', payload->'fill'->>'fee',"
+        " at = (select at from monitoring_fill), xmin = (select xmin from monitoring_fill) from monitoring_outbox",
+    ) == [("fill", 7, 1, "fill", "0.0312", "0.000327600", True, True)]
+
+
+async def test_nobody_is_told_what_was_refused(desk, writer, journal, connect) -> None:
+    connection = await connect()
+    await connection.execute("update strategies_deployment set token = 8")
+    journal.emit(fill(1))
+    journal.publish(fill(1))
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select count(*) from monitoring_outbox") == [(0,)]
+
+
+async def test_what_is_told_twice_over_stands_there_once(writer, journal, connect) -> None:
+    for _ in range(2):
+        journal._published = 0
+        journal.publish(fill(1))
+        assert await writer.settle(within_s=5)
+    assert await rows(connect, "select sequence from monitoring_outbox") == [(1,)]
+
+
+async def test_the_backlog_of_the_outbox_and_its_age_are_known(writer, journal, connect) -> None:
+    connection = await connect()
+    assert await records.outbox_backlog(connection) == {"outbox_waiting": 0, "outbox_oldest_s": None}
+    for number in (1, 2, 3):
+        journal.publish(fill(number))
+    assert await writer.settle(within_s=5)
+    backlog = await records.outbox_backlog(connection)
+    assert backlog["outbox_waiting"] == 3
+    assert backlog["outbox_oldest_s"] >= 0
+    await connection.execute("delete from monitoring_outbox where sequence < 3")  # as a relay does
+    assert (await records.outbox_backlog(connection))["outbox_waiting"] == 1
+
+
+async def test_with_the_database_away_measurements_and_outbox_are_bounded_and_a_gap_shows(desk) -> None:
+    nowhere = Writer("postgresql://postgres@127.0.0.1:1/postgres", interval_s=0.01)
+    journal = nowhere.open(Owner(deployment_id=1, client_id=1, token=1, base="A", quote="B"))
+    for second in range(SAMPLES_KEPT + 50):
+        journal.emit(measurement(second))
+    for number in range(OUTBOX_KEPT + 50):
+        journal.publish(Notice(ts_ns=NOW_NS, level="info", text=str(number)))
+    kept = journal.take()
+    assert (len(kept.measurements), len(kept.outbox)) == (SAMPLES_KEPT, OUTBOX_KEPT)
+    assert kept.outbox[0][3] == 51
+    journal.give_back(kept)
+    journal.publish(Notice(ts_ns=NOW_NS, level="info", text="one more"))
+    assert (len(journal.take().outbox), journal.fenced) == (OUTBOX_KEPT, False)
