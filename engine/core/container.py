@@ -28,7 +28,7 @@ from engine.core.plugins import Registry
 from engine.core.scheduler import JobScope, Scheduler
 from engine.core.service import Restore, Service
 from engine.core.states import Trigger
-from engine.metrics.base import Sink
+from engine.metrics.base import Relay, Sink
 from engine.venues.hub import MarketHub
 
 log = structlog.get_logger(__name__)
@@ -93,7 +93,7 @@ class Container:
 
         self.components = self._context.run(_build, config, registry)
         self.service = cast(Service, self.components[config.service])
-        self._sinks = [(name, sink) for name, sink in self.components.items() if isinstance(sink, Sink)]
+        self._sinks = _hearing(self.components)
         needs = {name: spec.needs for name, spec in config.components.items()}
         # Sinks first, so that they still listen while everything else lets go and cancels its orders.
         self.order = load_order(needs, first=lambda name: isinstance(self.components[name], Sink))
@@ -311,6 +311,12 @@ def _build(config: Config, registry: Registry) -> dict[str, object]:
     if problems:
         raise ConfigError(problems)
     return {name: built[name] for name in config.components}
+
+
+def _hearing(components: Mapping[str, object]) -> list[tuple[str, Sink]]:
+    """The sinks that hear of events at first hand, by name: all but those behind another one."""
+    behind = {id(sink) for relay in components.values() if isinstance(relay, Relay) for sink in relay.behind}
+    return [(name, each) for name, each in components.items() if isinstance(each, Sink) and id(each) not in behind]
 
 
 def _unmet(cls: type, spec: ComponentSpec, built: Mapping[str, object]) -> list[str]:
