@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from decimal import Decimal
 
 from engine.accounting.ledger import Ledger
 from engine.accounting.position import Booked, Position
 from engine.core.decimals import ZERO
 from engine.core.service import Restore
-from engine.market.types import Balance, Fill, Instrument
+from engine.execution.tracker import TrackedOrder
+from engine.market.types import Balance, Fill, Instrument, Side
 from engine.marketmaking.base import Inventory
 
 
@@ -24,15 +25,40 @@ class Account:
         self.balances: Mapping[str, Balance] = {}
         self.is_stale = True
         """Whether a fill came since the balances were asked for."""
+        self._others: dict[str, Decimal] = {}
+        """What was locked when the balances were read, and not by our orders."""
+        self._held_then: Mapping[str, Decimal] = {}
+        """The ledger's sums when the balances were asked for."""
 
     def apply(self, fill: Fill, *, fee_rate: Decimal | None = None) -> Booked:
         self.is_stale = True
         self.ledger.post_fill(fill, base_asset=self.instrument.base, quote_asset=self.instrument.quote)
         return self.position.apply(fill, fee_rate=fee_rate)
 
-    async def refresh(self, fetch: Callable[[], Awaitable[Mapping[str, Balance]]]) -> None:
+    async def refresh(
+        self, fetch: Callable[[], Awaitable[Mapping[str, Balance]]], orders: Collection[TrackedOrder] = ()
+    ) -> None:
+        """Read the balances. `orders` are our own as they stand, looked at when the answer is there."""
         self.is_stale = False
+        held = self.ledger.flows()
         self.balances = await fetch()
+        ours = _spoken_for(orders, self.instrument)
+        self._held_then = held
+        self._others = {
+            asset: max(ZERO, balance.locked - ours.get(asset, ZERO)) for asset, balance in self.balances.items()
+        }
+
+    def available(self, asset: str) -> Decimal:
+        """What our orders may speak for: the total, less what others' orders hold and what fills have spent since.
+
+        Counted from the total, so that an order replaced after the balances were read is neither counted twice nor
+        missed: a free balance alone is out of date with the next cancel.
+        """
+        balance = self.balances.get(asset)
+        if balance is None:
+            return ZERO
+        moved = self.ledger.held(asset) - self._held_then.get(asset, ZERO)
+        return max(ZERO, balance.total + min(ZERO, moved) - self._others.get(asset, ZERO))
 
     def inventory(self) -> Inventory:
         base = self.balances.get(self.instrument.base)
@@ -44,6 +70,9 @@ class Account:
             quote_free=quote.free if quote else ZERO,
             quote_total=quote.total if quote else ZERO,
             average_cost=self.position.average_cost,
+            is_known=bool(self.balances),
+            base_available=self.available(self.instrument.base),
+            quote_available=self.available(self.instrument.quote),
         )
 
     def total_quote(self, mark: Decimal | None) -> Decimal | None:
@@ -67,6 +96,19 @@ class Account:
             return None
         value = base.total * mid
         return value / (value + quote.total) if value + quote.total > 0 else None
+
+
+def _spoken_for(orders: Collection[TrackedOrder], instrument: Instrument) -> dict[str, Decimal]:
+    """What our orders hold by asset, those on their way in or out included."""
+    held = {instrument.base: ZERO, instrument.quote: ZERO}
+    for order in orders:
+        if order.status.is_final:
+            continue
+        if order.side is Side.BUY:
+            held[instrument.quote] += order.remaining_base * order.price
+        else:
+            held[instrument.base] += order.remaining_base
+    return held
 
 
 def _plain(amount: Decimal) -> str:

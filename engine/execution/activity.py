@@ -22,6 +22,10 @@ class OwnFill(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     fill: Fill
     mid: Decimal | None
+    level: int | None = None
+    """The order's level; None for an order of an earlier holder."""
+    completes: bool = True
+    """Whether nothing of the order is left."""
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):

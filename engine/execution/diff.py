@@ -85,6 +85,11 @@ def difference(wanted: Iterable[Quote], tracker: OrderTracker, tolerance: Tolera
     return Plan(tuple(cancel), tuple(place))
 
 
+def has_moved(resting: Decimal, wanted: Decimal, tolerance: Tolerance) -> bool:
+    """Whether a wanted price is so far from the resting one that the order is replaced."""
+    return resting != wanted and abs(resting - wanted) * BPS >= resting * tolerance.price_bps
+
+
 def _innermost(quotes: Iterable[Quote]) -> tuple[Decimal | None, Decimal | None]:
     bid: Decimal | None = None
     ask: Decimal | None = None

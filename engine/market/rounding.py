@@ -46,7 +46,8 @@ class Grid:
         exponent = self._exponent
         if exponent is not None:
             return value.quantize(exponent, _UP, WIDE)
-        return -self.floor(-value)
+        # Not `-value`: that would round to the thread's precision before the ceiling is taken.
+        return self.floor(value.copy_negate()).copy_negate()
 
     def floors(self, values: Iterable[Decimal]) -> list[Decimal]:
         """`floor` of many."""

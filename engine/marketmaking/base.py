@@ -8,7 +8,9 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from engine.core.decimals import ZERO
 from engine.execution.activity import Activity
+from engine.execution.diff import EXACT, Tolerance
 from engine.execution.tracker import TrackedOrder
 from engine.market.rounding import Rounding
 from engine.market.types import Instrument, NoPrice, Price
@@ -34,8 +36,13 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     base_total: Decimal
     quote_free: Decimal
     quote_total: Decimal
-    average_cost: Decimal = Decimal(0)
+    average_cost: Decimal = ZERO
     """Quote per base paid for the open position; zero when flat."""
+    is_known: bool = True
+    """Whether there is an account whose balances were read; in shadow mode there is none."""
+    base_available: Decimal = ZERO
+    """What our orders may speak for, those that rest included: the total less what others' orders hold."""
+    quote_available: Decimal = ZERO
 
 
 class QuoteContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +60,8 @@ class QuoteContext(msgspec.Struct, frozen=True, kw_only=True):
     """Our orders that may still change the position. For reading only."""
     activity: Activity
     """Our own fills and what the venue said of late. For reading only."""
+    tolerance: Tolerance = EXACT
+    """How far a resting order may stand from the wanted one before it is replaced."""
 
 
 @runtime_checkable

@@ -17,7 +17,8 @@ from engine.market.rounding import Rounding
 from engine.market.types import Quote, QuoteSet, Side
 
 _BUY, _SELL = Side.BUY, Side.SELL
-_FLOOR = Context(prec=28, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow])
+FLOOR = Context(prec=28, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow])
+_HALF = Decimal("0.5")
 
 
 class Rung(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +34,7 @@ class Rung(msgspec.Struct, frozen=True, gc=False):
 
     def size_base(self, price: Decimal) -> Decimal:
         """The size in base at a price, at 28 digits rounded down: never more than was asked for."""
-        return _FLOOR.divide(self.size, price) if self.in_quote else self.size
+        return FLOOR.divide(self.size, price) if self.in_quote else self.size
 
     def notional_quote(self, price: Decimal) -> Decimal:
         return self.size if self.in_quote else WIDE.multiply(self.size, price)
@@ -105,6 +106,25 @@ class Draft:
         else:
             self.ask_offset = WIDE.add(self.ask_offset, amount)
 
+    def stretch(self, factor: Decimal, reference: Decimal) -> None:
+        """Multiply the spread, half of the change on each side. A lone side stands half a spread from the reference."""
+        half = self.half_spread(reference)
+        if half is not None and half > 0:
+            self.widen(WIDE.multiply(half, WIDE.subtract(factor, ONE)))
+
+    def half_spread(self, reference: Decimal) -> Decimal | None:
+        """Half of what lies between innermost ask and bid; of a lone side its distance from the reference price."""
+        bid, ask = self.best_bid, self.best_ask
+        if bid is None:
+            return None if ask is None else WIDE.subtract(ask, reference)
+        return WIDE.subtract(reference, bid) if ask is None else WIDE.multiply(WIDE.subtract(ask, bid), _HALF)
+
+    def bake(self, side: Side) -> None:
+        """Put a side's offset into its prices, for a modifier that adds rungs with exact prices."""
+        if offset := self.offset(side):
+            self.change(side, lambda rung, price: Rung(rung.level, price, rung.size, rung.in_quote))
+            self.move(side, offset.copy_negate())
+
     def change(self, side: Side, act: Callable[[Rung, Decimal], Rung | None]) -> None:
         """Replace each rung of a side by what `act(rung, its price with the offset)` returns; None leaves it out.
 
@@ -166,7 +186,7 @@ def _sizes(rungs: list[Rung], prices: list[Decimal], rounding: Rounding, share: 
     first = rungs[0]
     if not first.in_quote and all(rung.size is first.size and not rung.in_quote for rung in rungs):
         return [rounding.size(first.size if share is ONE else first.size * share)] * len(rungs)
-    divide = _FLOOR.divide
+    divide = FLOOR.divide
     sizes = [
         divide(rung.size, price) if rung.in_quote and price > ZERO else rung.size
         for rung, price in zip(rungs, prices, strict=True)

@@ -165,7 +165,7 @@ class MarketMaking(Component):
         if detail := await self._take_over():
             return detail
         try:
-            await self.account.refresh(self.executor.balances)
+            await self.account.refresh(self.executor.balances, self.tracker.live.values())
         except EngineError as error:
             return f"The balances could not be read: {error}"
         if self.reconcile is not None:
@@ -299,6 +299,7 @@ class MarketMaking(Component):
             inventory=self.account.inventory(),
             orders=state.orders,
             activity=self.activity,
+            tolerance=self.tolerance,
         )
         draft = self.strategy.draft(context)
         for modifier in self.modifiers:
@@ -345,7 +346,16 @@ class MarketMaking(Component):
         record = self._own_fills.book(fill, mid=self._reference())
         if record is None:
             return
-        self.activity.fills.append(OwnFill(at=self.runtime.clock.monotonic(), fill=fill, mid=record.mid))
+        order = self.tracker.find(fill.client_order_id)
+        self.activity.fills.append(
+            OwnFill(
+                at=self.runtime.clock.monotonic(),
+                fill=fill,
+                mid=record.mid,
+                level=order.level if order else None,
+                completes=order is None or order.booked_base >= order.size_base,
+            )
+        )
         if trip := self.killswitch.check(self._risk_state()):
             self._trip(trip)
 
@@ -409,7 +419,7 @@ class MarketMaking(Component):
 
     async def _refresh_balances(self) -> None:
         try:
-            await self.account.refresh(self.executor.balances)
+            await self.account.refresh(self.executor.balances, self.tracker.live.values())
         except (NotReady, OutcomeUnknown):
             self.account.is_stale = True  # asked again within the second
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 F = TypeVar("F")
 F_co = TypeVar("F_co", covariant=True)
+
+T = TypeVar("T")
 
 
 class FeedWriter(Protocol[F_co]):
@@ -27,6 +29,13 @@ class MarketHub:
 
     def __init__(self) -> None:
         self._writers: dict[Hashable, tuple[FeedWriter[Any], int]] = {}
+        self._shared: dict[Hashable, object] = {}
+
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """One object for every deployment of this host, made when it is first asked for."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return cast(T, self._shared[key])
 
     async def acquire(self, key: Hashable, make: Callable[[], FeedWriter[F]]) -> F:
         if key in self._writers:

@@ -73,3 +73,9 @@ def test_an_order_under_a_minimum_is_named_with_its_figures() -> None:
     assert "under one lot" in rounding.below_minimum(nothing)
     enough = Quote(side=Side.BUY, level=0, price=Decimal("0.5000"), size_base=Decimal("10.0"))
     assert rounding.below_minimum(enough) == ""
+
+
+@pytest.mark.parametrize("step", ["0.01", "0.5"])
+def test_a_price_longer_than_the_threads_precision_is_still_rounded_up(step: str) -> None:
+    """Unrounded prices have up to 80 digits; the last of them decides."""
+    assert Grid(Decimal(step)).ceil(Decimal("100." + "0" * 40 + "1")) == 100 + Decimal(step)
