@@ -8,7 +8,7 @@ may run twice. A subclass of `Component` gets `name` and `runtime` from the cont
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 
 Hear = Callable[[Any], None]
+
+Secure = Callable[[], Awaitable[str]]
+"""Wait until every event recorded so far is durable; returns why it is not, or an empty string."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +49,11 @@ class AlwaysPermitted:
         return True
 
 
+async def at_once() -> str:
+    """Nothing outlives this process: what is recorded is as safe as it will ever be."""
+    return ""
+
+
 class Runtime:
     """What the house gives to the components of one service.
 
@@ -55,6 +63,8 @@ class Runtime:
     hearing(callback)  wraps a callback for a feed that other services hear too: its failure faults this service alone
     restore            what a previous holder left, None on a first start
     outlets            ports the host opens to the outside by name ("postgres", "live"); empty when a file runs alone
+    secure()           waits until what was recorded is durable, so that a later holder knows of every order that may be
+                       on its way; returns why that failed, or an empty string. At once when a file runs alone
     manual_halt()      why a person's durable kill switch forbids trading, or an empty string
     """
 
@@ -71,6 +81,7 @@ class Runtime:
         hearing: Callable[[Hear], Hear] = lambda callback: callback,
         restore: Restore | None = None,
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
+        secure: Secure = at_once,
         manual_halt: Callable[[], str] = lambda: "",
     ) -> None:
         self.identity = identity
@@ -83,6 +94,7 @@ class Runtime:
         self.hearing = hearing
         self.restore = restore
         self.outlets = outlets or {}
+        self.secure = secure
         self.manual_halt = manual_halt
 
 

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from engine.core.clock import Clock, SystemClock
-from engine.core.component import AlwaysPermitted, Component, Hear, Identity, Permit, Runtime
+from engine.core.component import AlwaysPermitted, Component, Hear, Identity, Permit, Runtime, Secure, at_once
 from engine.core.config import ComponentSpec, Config, ConfigError, Problem, Reference, load_order
 from engine.core.decimals import MONEY
 from engine.core.errors import EngineError
@@ -64,6 +64,7 @@ class Container:
         permit: Permit | None = None,
         restore: Restore | None = None,
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
+        secure: Secure = at_once,
         manual_halt: Callable[[], str] = lambda: "",
         on_fault: Callable[[str], None] = lambda reason: None,
         on_event: Callable[[msgspec.Struct], None] = lambda event: None,
@@ -115,6 +116,7 @@ class Container:
                     hearing=self._hearer(name),
                     restore=restore,
                     outlets=outlets,
+                    secure=secure,
                     manual_halt=manual_halt,
                 )
 

@@ -49,7 +49,8 @@ class TakesOver(Protocol):
 class Restore(msgspec.Struct, frozen=True, kw_only=True):
     """What the record says a previous holder left. On paper the record *is* the venue's memory.
 
-    Session totals come from the last recorded fill; zero on a first start. `orders` are those not known to be final.
+    Session totals come from the last recorded fill; zero on a first start. `orders` are those not known to be final, or
+    final with executions that were never recorded.
     """
 
     position_base: Decimal = Decimal(0)
@@ -68,8 +69,14 @@ class Restore(msgspec.Struct, frozen=True, kw_only=True):
     """Stamp of the last recorded fill. A venue's list of executions is counted on from here."""
     fill_ids: frozenset[str] = frozenset()
     """Venue ids of the fills recorded at that stamp or after it (some are told late), so that none counts twice."""
+    fills_from_ns: int | None = None
+    """`fill_ids` holds every recorded fill at or after this stamp, so that what else the venue lists from there on was
+    never recorded; early enough for executions of any order in `orders`. None: the stamp of the last fill."""
     balances: dict[str, Decimal] = {}
     """Totals by asset, paper venues only."""
     orders: tuple[OrderReport, ...] = ()
+    """`ts_ns` is when each was created."""
+    booked_base: dict[str, Decimal] = {}
+    """By client order id, how much of an order the recorded fills come to, where that is not what the order says."""
     peak_pnl_quote: Decimal | None = None
     """The highest total PnL on record since a person last reset the deployment; None when there is none."""

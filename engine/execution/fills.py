@@ -44,7 +44,7 @@ class OwnFills:
         self._conversions = restore.conversions_total if restore else 0
         self._ids = OrderIds(deployment_id=identity.deployment_id, token=identity.token, now_ns=now_ns)
         self._recorded = restore.fill_ids if restore else frozenset()
-        self._since_ns = restore.last_fill_ns if restore else now_ns
+        self._since_ns = since_of(restore, now_ns)
 
     def book(self, fill: Fill, *, mid: Decimal | None) -> FillRecorded | None:
         """Book and record an execution; None when it is another's or has been counted.
@@ -115,3 +115,10 @@ class OwnFills:
             # The tracker forgets an order only when all of it is booked: what comes after that is a repetition.
             return self._tracker.find(fill.client_order_id) is not None
         return fill.ts_ns >= self._since_ns and fill.fill_id not in self._recorded
+
+
+def since_of(restore: Restore | None, now_ns: int) -> int:
+    """From when on executions may be missing from the record."""
+    if restore is None:
+        return now_ns
+    return restore.last_fill_ns if restore.fills_from_ns is None else restore.fills_from_ns

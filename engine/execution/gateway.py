@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.core.clock import NS, Clock
+from engine.core.clock import Clock
+from engine.core.component import Secure, at_once
 from engine.core.errors import AuthRejected, EngineError, NotReady, OutcomeUnknown, PermitLost, Refused
 from engine.execution.activity import Activity, Answer, Rejection, Sent, Silence
 from engine.execution.ids import OrderIds
-from engine.execution.tracker import OrderEvent, OrderTracker, Slot, TrackedOrder
+from engine.execution.inquiry import Inquiry
+from engine.execution.refusals import Refusals, grown
+from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
 from engine.market.types import Fill, OrderReport, OrderRequest, OrderStatus, Quote, RefusalKind
-from engine.marketmaking.draft import name
 from engine.venues.base import Exchange, PlaceRefused, PlaceUnknown
 
 T = TypeVar("T")
@@ -40,8 +42,10 @@ class Gateway:
     on_fill(fill)        hears of executions found by asking; may be told one twice
     on_trouble(reason)   hears that a person is needed: the venue refuses our credentials
     activity             is told what was sent, answered, refused and left unanswered
+    on_foreign(ids)      hears of orders in our market on our account that are not this deployment's, once
+    secure()             waits until the intent of what is about to be sent is durable; why it is not, or empty
     response_timeout_s   an order or cancel not answered for this long is unknown, and the venue is asked
-    audit_every_s        how often the venue's list of open orders is compared with ours when nothing is in doubt
+    audit_every_s        how often the venue's open orders and executions are compared with ours without any doubt
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class Gateway:
         on_fill: Callable[[Fill], None],
         on_trouble: Callable[[str], None],
         activity: Activity,
+        on_foreign: Callable[[Sequence[str]], None] = lambda ids: None,
+        secure: Secure = at_once,
         response_timeout_s: float,
         audit_every_s: float = 15.0,
     ) -> None:
@@ -68,36 +74,37 @@ class Gateway:
         self._clock = clock
         self._spawn = spawn
         self._may_place = may_place
-        self._on_fill = on_fill
         self._on_trouble = on_trouble
         self._activity = activity
+        self._secure = secure
+        self.inquiry = Inquiry(
+            exchange=exchange,
+            tracker=tracker,
+            ids=ids,
+            clock=clock,
+            on_fill=on_fill,
+            on_foreign=on_foreign,
+            timeout_s=response_timeout_s,
+        )
         self._timeout_s = response_timeout_s
+        self._held: dict[str, None] = {}
+        """Ids of orders that wait to become durable: nothing of them has left this process."""
         self._placing = 0
         self._asking = False
         self._ask_again_at = 0.0
         self._audit_every_s = audit_every_s
         self._audit_at = clock.monotonic() + audit_every_s
+        self._heard_ns = clock.now_ns()
+        """Up to when every execution has been asked for."""
         self._unanswered_asks = 0
-        self._refusals: dict[Slot, _Refusals] = {}
+        self._refusals = Refusals()
 
     # Orders
 
     def ready(self, quotes: Sequence[Quote]) -> tuple[list[Quote], tuple[str, ...]]:
         """Those whose slot is free and not waiting after refusals, with a sentence for each that waits."""
         free = [quote for quote in quotes if self._tracker.at((quote.side, quote.level)) is None]
-        if not self._refusals:
-            return free, ()
-        ready: list[Quote] = []
-        notes: list[str] = []
-        now = self._clock.monotonic()
-        for quote in free:
-            refusals = self._refusals.get((quote.side, quote.level))
-            if refusals and now < refusals.until:
-                who = name(quote.side, quote.level)
-                notes.append(f"{who} waits after {refusals.count} refusals in a row: {refusals.reason}.")
-            else:
-                ready.append(quote)
-        return ready, tuple(notes)
+        return self._refusals.sort_out(free, self._clock.monotonic())
 
     async def place(self, quotes: Sequence[Quote]) -> None:
         """Send new orders into free slots, unless nothing may be placed now."""
@@ -120,20 +127,24 @@ class Gateway:
 
     async def _place(self, requests: Sequence[OrderRequest]) -> None:
         orders = [order for request in requests if (order := self._tracker.find(request.client_order_id))]
-        # Asked here and not only by the caller: a halt may have come between the tick and this task's turn.
-        if why_not := self._may_place():
-            self._reject(orders, why_not)
-            return
-        self.orders_sent += len(orders)
-        sent_at = self._clock.monotonic()
-        self._activity.sent.append(Sent(at=sent_at, orders=len(orders)))
         self._placing += 1
         answered: Sequence[OrderReport] = ()
         failure = "The venue did not answer the order."
         try:
-            answered = await self._exchange.place(requests)
-            now = self._clock.monotonic()
-            self._activity.answers.append(Answer(at=now, seconds=now - sent_at))
+            if why_not := await self._why_not_send(requests):
+                self._reject(orders, why_not)
+                return
+            # What was cancelled while it waited has ended without ever leaving.
+            waiting = {order.client_order_id: order for order in orders if order.status is OrderStatus.PENDING}
+            orders = list(waiting.values())
+            requests = [request for request in requests if request.client_order_id in waiting]
+            if requests:
+                self.orders_sent += len(requests)
+                sent_at = self._clock.monotonic()
+                self._activity.sent.append(Sent(at=sent_at, orders=len(requests)))
+                # Twice the time-out: for so long a request may arrive, and its answer is better late than never.
+                answered = await self._bounded(self._exchange.place(requests), 2 * self._timeout_s)
+                self._answered(sent_at)
         except Refused as error:
             self._reject(orders, str(error))
             now = self._clock.monotonic()
@@ -145,6 +156,8 @@ class Gateway:
             self._on_trouble(str(error))
         except OutcomeUnknown as error:
             failure = str(error)
+        except TimeoutError:
+            failure = f"The venue did not answer the order within {2 * self._timeout_s:g} s."
         finally:
             # Also when the call was cancelled or broke in a way nobody foresaw: what may have arrived is unknown.
             self._placing -= 1
@@ -154,6 +167,25 @@ class Gateway:
             for order in orders:
                 if order.status is OrderStatus.PENDING and order.client_order_id not in told:
                     self._tracker.lose(order, failure)
+
+    async def _why_not_send(self, requests: Sequence[OrderRequest]) -> str:
+        """Make the intent durable before it leaves: the next holder must know what may still be arriving."""
+        # Asked here and not only by the caller: a halt may have come between the tick and this task's turn.
+        why_not = self._may_place()
+        if why_not or self._exchange.immediate:
+            return why_not
+        ids = dict.fromkeys(request.client_order_id for request in requests)
+        self._held |= ids
+        try:
+            if why_not := await self._secure():
+                now = self._clock.monotonic()
+                for order in filter(None, map(self._tracker.find, ids)):
+                    self._refusals.add((order.side, order.level), why_not, now)
+                return f"It was not sent: {why_not}"
+        finally:
+            for client_order_id in ids:
+                self._held.pop(client_order_id, None)
+        return self._may_place()
 
     def hear(self, report: OrderReport) -> None:
         """Take what the venue tells without being asked. It may also refuse now what it took at first."""
@@ -178,13 +210,17 @@ class Gateway:
                 self._count_refusal(order, answer)
         else:
             self._tracker.hear(answer)
-            self._refusals.pop((order.side, order.level), None)
+            self._refusals.forget((order.side, order.level))
 
     def _count_refusal(self, order: TrackedOrder, report: OrderReport) -> None:
-        slot, now = (order.side, order.level), self._clock.monotonic()
+        now = self._clock.monotonic()
         kind = report.kind if isinstance(report, PlaceRefused) else RefusalKind.OTHER
         self._activity.rejections.append(Rejection(at=now, reason=report.reason, kind=kind))
-        self._refusals[slot] = _Refusals.after(self._refusals.get(slot), report.reason, now)
+        self._refusals.add((order.side, order.level), report.reason, now)
+
+    def _answered(self, sent_at: float) -> None:
+        now = self._clock.monotonic()
+        self._activity.answers.append(Answer(at=now, seconds=now - sent_at))
 
     def _reject(self, orders: Collection[TrackedOrder], reason: str) -> None:
         for order in orders:
@@ -194,22 +230,28 @@ class Gateway:
 
     async def cancel(self, orders: Collection[TrackedOrder]) -> None:
         """Send cancels. They need no permit: they name our own orders and only ever lower the risk."""
-        if orders:
-            self._tracker.cancel_sent(orders)
-            self.cancels_sent += len(orders)
-            await self._run(self._cancel([order.client_order_id for order in orders]), "cancel")
+        if sent := self._withdraw(orders):
+            self._tracker.cancel_sent(sent)
+            self.cancels_sent += len(sent)
+            await self._run(self._cancel([order.client_order_id for order in sent]), "cancel")
+
+    def _withdraw(self, orders: Collection[TrackedOrder]) -> list[TrackedOrder]:
+        """End what has not left yet, without a word to the venue; returns the others."""
+        for order in orders:
+            if order.client_order_id in self._held:
+                self._tracker.conclude(order, OrderEvent.REJECTED, "It was withdrawn before it was sent.")
+        return [order for order in orders if order.client_order_id not in self._held]
 
     async def _cancel(self, client_order_ids: Sequence[str]) -> None:
         sent_at = self._clock.monotonic()
         self._activity.sent.append(Sent(at=sent_at, cancels=len(client_order_ids)))
         try:
-            answers = await self._exchange.cancel(self._symbol, client_order_ids)
-            now = self._clock.monotonic()
-            self._activity.answers.append(Answer(at=now, seconds=now - sent_at))
-        except EngineError as error:
+            answers = await self._bounded(self._exchange.cancel(self._symbol, client_order_ids), 2 * self._timeout_s)
+            self._answered(sent_at)
+        except (EngineError, TimeoutError) as error:
             # Whatever kept the cancel from being carried out, the orders may rest or may have filled.
             for order in filter(None, map(self._tracker.find, client_order_ids)):
-                self._tracker.lose(order, f"The cancel failed: {error}")
+                self._tracker.lose(order, f"The cancel failed: {str(error) or 'no answer in time'}")
             if isinstance(error, AuthRejected):
                 self._on_trouble(str(error))
             return
@@ -223,19 +265,26 @@ class Gateway:
         now = self._clock.monotonic()
         if self._tracker.all_rest():
             if now >= self._audit_at and not self._asking and now >= self._ask_again_at:
-                self._audit_at = now + self._audit_every_s
-                await self._run(self._ask_once(), "audit")
+                await self._run(self._ask_once(is_audit=True), "audit")
             return
         for order in list(self._tracker.working()):
             waits = order.status in (OrderStatus.PENDING, OrderStatus.CANCELLING)
-            if waits and now - order.status_at > self._timeout_s:
+            if waits and order.client_order_id not in self._held and now - order.status_at > self._timeout_s:
                 self._activity.silences.append(Silence(at=now, what=f"{order.status} {order.client_order_id}"))
                 self._tracker.lose(order, f"The venue did not answer within {self._timeout_s:g} s.")
         self._give_up_on_lost_executions(now)
         if self._asking or now < self._ask_again_at:
             return
-        if self._tracker.in_doubt():
+        if self._is_audit_due(now):
+            await self._run(self._ask_once(is_audit=True), "audit")
+        elif self._tracker.in_doubt():
             await self._run(self._ask_once(), "ask")
+
+    def _is_audit_due(self, now: float) -> bool:
+        """At a quiet moment, or without one when none comes. A venue in this process hides nothing from us, and a
+        question would hasten what is on its way there."""
+        overdue = now >= self._audit_at + self._audit_every_s and not self._exchange.immediate
+        return overdue or (now >= self._audit_at and self._tracker.all_rest())
 
     def _give_up_on_lost_executions(self, now: float) -> None:
         """A venue that reports an execution and never lists it leaves the position unknown: a person must look."""
@@ -248,20 +297,24 @@ class Gateway:
                     f"the execution for {_EXECUTIONS_WITHIN_S:g} s: the position may be wrong by it."
                 )
 
-    async def _ask_once(self) -> None:
+    async def _ask_once(self, *, is_audit: bool = False) -> None:
         self._asking = True
         try:
-            asked_at = self._clock.monotonic()
-            listed = await self.ask(self._tracker.in_doubt())
+            asked_at, asked_ns = self._clock.monotonic(), self._clock.now_ns()
+            since_ns = self._heard_ns if is_audit else None
+            listed = await self._bounded(self.inquiry.ask(self._tracker.in_doubt(), since_ns=since_ns))
             self._miss(asked_at, listed)
             self._unanswered_asks = 0
-        except EngineError as error:
+            if is_audit:
+                self._audit_at = asked_at + self._audit_every_s
+                self._heard_ns = asked_ns
+        except (EngineError, TimeoutError) as error:
             self._unanswered_asks += 1
             if isinstance(error, AuthRejected):
                 self._on_trouble(str(error))
         finally:
             self._asking = False
-            wait_s = _grown(self._timeout_s, self._unanswered_asks) / 2
+            wait_s = grown(self._timeout_s, self._unanswered_asks) / 2
             self._ask_again_at = self._clock.monotonic() + wait_s
 
     def _miss(self, asked_at: float, listed: Collection[str]) -> None:
@@ -270,43 +323,6 @@ class Gateway:
             quiet_s = asked_at - order.status_at
             if order.rests and order.client_order_id not in listed and quiet_s > self._timeout_s:
                 self._tracker.lose(order, "The venue no longer lists it among the open orders.")
-
-    async def ask(self, about: Collection[TrackedOrder], *, since_ns: int | None = None) -> list[str]:
-        """Ask the venue for open orders and executions and conclude what follows about some; returns what rests by id.
-
-        Open orders first: an order missing there has ended, and its executions are all in the fills asked for after,
-        those since `since_ns` too when it is given. An order of ours that is listed but not tracked is taken up.
-        Raises the venue's EngineError.
-        """
-        asked_at = self._clock.monotonic()
-        listed = {
-            report.client_order_id: report
-            for report in await self._exchange.open_orders(self._symbol)
-            if self._ids.owns(report.client_order_id) and not self._ids.is_newer(report.client_order_id)
-        }
-        stamps = [order.created_ns for order in about] + ([] if since_ns is None else [since_ns])
-        if stamps:
-            for fill in await self._exchange.fills(self._symbol, max(0, min(stamps) - _CLOCKS_DIFFER_NS)):
-                self._on_fill(fill)
-        for report in listed.values():
-            order = self._tracker.find(report.client_order_id)
-            if order is None:
-                self._tracker.adopt(report)
-            elif order.status_at <= asked_at:
-                self._tracker.hear(report, asked=True)
-        for order in about:
-            if order.client_order_id not in listed:
-                self._conclude(order, asked_at)
-        return list(listed)
-
-    def _conclude(self, order: TrackedOrder, asked_at: float) -> None:
-        """End an order that the venue does not list, unless it has moved since the question or may yet arrive."""
-        if order.status not in (OrderStatus.UNKNOWN, OrderStatus.CANCELLING) or order.status_at > asked_at:
-            return
-        # A request that was never acknowledged may still be on its way to the venue.
-        if not order.confirmed and asked_at - order.created_at < 2 * self._timeout_s:
-            return
-        self._tracker.conclude(order, OrderEvent.CANCELLED, "The venue lists it neither as open nor as filled.")
 
     # Proof
 
@@ -325,7 +341,7 @@ class Gateway:
             try:
                 await self._cancel_again(working)
                 about = [*self._tracker.working(), *self._tracker.in_doubt()]
-                resting = await self._bounded(self.ask(about, since_ns=since_ns))
+                resting = await self._bounded(self.inquiry.ask(about, since_ns=since_ns))
                 detail = self._what_is_left(resting)
             except (EngineError, TimeoutError) as error:
                 detail = f"The venue could not be asked: {str(error) or 'no answer in time'}."
@@ -348,7 +364,7 @@ class Gateway:
         now = self._clock.monotonic()
         again = [
             order
-            for order in orders
+            for order in self._withdraw(orders)
             if order.status is not OrderStatus.CANCELLING or now - order.status_at > self._timeout_s
         ]
         if again:
@@ -364,11 +380,21 @@ class Gateway:
         left = [order.client_order_id for order in self._tracker.working()]
         return f"Not yet accounted for by the venue: {', '.join(left)}." if left else ""
 
-    async def _bounded(self, call: Coroutine[Any, Any, T]) -> T:
+    async def _bounded(self, call: Coroutine[Any, Any, T], within_s: float | None = None) -> T:
         """Await a venue's answer for no longer than the response timeout. Raises TimeoutError."""
         if self._exchange.immediate:
             return await call
-        return await asyncio.wait_for(call, self._timeout_s)
+        within_s = self._timeout_s if within_s is None else within_s
+        answer = asyncio.ensure_future(call)
+        over = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + within_s))
+        try:
+            await asyncio.wait({answer, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise TimeoutError
+            return answer.result()
+        finally:
+            over.cancel()
+            answer.cancel()
 
     async def _run(self, call: Coroutine[Any, Any, None], what: str) -> None:
         if self._exchange.immediate:
@@ -376,31 +402,5 @@ class Gateway:
         else:
             self._spawn(call, f"{what} {self._symbol}")
 
-
-class _Refusals(msgspec.Struct, frozen=True):
-    """A slot the venue refuses again and again waits longer each time, up to half a minute."""
-
-    count: int
-    until: float
-    reason: str
-
-    @classmethod
-    def after(cls, earlier: _Refusals | None, reason: str, now: float) -> _Refusals:
-        count = earlier.count + 1 if earlier else 1
-        # The first refusal is often a post-only order that the market crossed: the next tick's price mends it.
-        wait_s = 0.0 if count < 3 else _grown(1.0, count - 3)
-        return cls(count, now + wait_s, reason.rstrip(".") or "no reason given")
-
-
-def _grown(wait_s: float, failures: int) -> float:
-    """The wait doubled with each failure, up to half a minute. A side may be refused for days: the count is unbounded,
-    the exponent of a float is not."""
-    return min(wait_s * 2.0 ** min(failures, 16), _LONGEST_WAIT_S)
-
-
-_LONGEST_WAIT_S = 30.0
-
-_CLOCKS_DIFFER_NS = 60 * NS
-"""Venue stamps are another machine's: ask for executions from a minute earlier. Repeated fills are recognised."""
 
 _EXECUTIONS_WITHIN_S = 60.0

@@ -95,6 +95,7 @@ class TrackedOrder:
         "booked_base",
         "client_order_id",
         "confirmed",
+        "counted",
         "created_at",
         "created_ns",
         "filled_at",
@@ -136,6 +137,8 @@ class TrackedOrder:
         """When the venue last told of more."""
         self.booked_base = ZERO
         """Executed, by the fills that have reached the books."""
+        self.counted = True
+        """Whether every execution of it is counted here; not so for an order that was found resting with a past."""
         self.confirmed = False
         """Whether the venue has ever said that it rests."""
         self.created_at = at
@@ -152,6 +155,8 @@ class TrackedOrder:
     @property
     def exposure_base(self) -> Decimal:
         """How much the position may still change by this order: what rests, and executions not yet booked."""
+        if not self.counted:
+            return ZERO if self.status in FINAL else self.size_base - self.filled_base
         if self.status in FINAL:
             return self.filled_base - self.booked_base
         return self.size_base - self.booked_base
@@ -244,8 +249,19 @@ class OrderTracker:
         self._emit(order, None)
         return order
 
-    def adopt(self, report: OrderReport) -> TrackedOrder:
-        """Take up an order that an earlier holder left. It has no slot: it is only ever cancelled."""
+    def adopt(
+        self,
+        report: OrderReport,
+        *,
+        booked_base: Decimal | None = None,
+        confirmed: bool = True,
+        sent_ago_s: float = 0.0,
+    ) -> TrackedOrder:
+        """Take up an order that an earlier holder left. It has no slot: it is only ever cancelled.
+
+        booked_base  what of it is in the books already; None when nobody knows, as of an order that is merely listed
+        confirmed    whether it is known to have reached the venue, ever; if not, it may still be on its way
+        """
         order = TrackedOrder(
             client_order_id=report.client_order_id,
             side=report.side,
@@ -255,17 +271,21 @@ class OrderTracker:
             at=self._clock.monotonic(),
             ts_ns=report.ts_ns,
         )
+        order.created_at -= sent_ago_s
         order.venue_order_id = report.venue_order_id
-        order.filled_base = order.booked_base = report.filled_base
-        order.status = OrderStatus.UNKNOWN
-        order.confirmed = True
+        order.counted = booked_base is not None
+        order.booked_base = report.filled_base if booked_base is None else booked_base
+        order.filled_base = max(report.filled_base, order.booked_base)
+        order.status = report.status if report.status in FINAL else OrderStatus.UNKNOWN
+        order.confirmed = confirmed
         self.live[order.client_order_id] = order
         return order
 
     def hear(self, report: OrderReport, *, asked: bool = False) -> TrackedOrder | None:
         """Take the venue's word on an order; None when it is not one we track.
 
-        `asked` marks the answer to a question put after our last change, which no stamp makes stale.
+        `asked` marks the answer to a question put after our last change, which no stamp makes stale; unless the order
+        has ended: a list that lags still shows it, with the stamp it had.
         """
         order = self.find(report.client_order_id)
         if order is None:
@@ -276,7 +296,8 @@ class OrderTracker:
         if event is None:
             return order
         stale = report.ts_ns < order.venue_ts_ns or (order.status in FINAL and report.ts_ns == order.venue_ts_ns)
-        if stale and not asked and event in (OrderEvent.ACCEPTED, OrderEvent.PART_FILLED):
+        ended = order.status in FINAL and report.ts_ns < order.venue_ts_ns
+        if stale and (not asked or ended) and event in (OrderEvent.ACCEPTED, OrderEvent.PART_FILLED):
             # An old word says nothing about the status any more, but executions only grow.
             event = OrderEvent.PART_FILLED
             if report.filled_base <= order.filled_base:
@@ -302,10 +323,10 @@ class OrderTracker:
         order.booked_base += fill.size_base
         if not order.venue_order_id:
             order.venue_order_id = fill.venue_order_id
-        complete = order.booked_base >= order.size_base
+        complete = order.counted and order.booked_base >= order.size_base
         event = OrderEvent.FILLED if complete else OrderEvent.PART_FILLED
         order.confirmed = True
-        self._take(order, event, "", filled_base=order.booked_base)
+        self._take(order, event, "", filled_base=order.booked_base if order.counted else ZERO)
         return True
 
     def cancel_sent(self, orders: Iterable[TrackedOrder]) -> None:

@@ -11,11 +11,12 @@ from engine.core.decimals import ONE
 from engine.core.params import Seconds, Symbol
 from engine.execution.activity import Activity
 from engine.execution.diff import Plan
+from engine.execution.fills import since_of
 from engine.execution.gateway import Gateway, Proof
 from engine.execution.ids import OrderIds
 from engine.execution.tracker import OrderEvent, OrderTracker
 from engine.market.types import Balance, Fill, OrderReport, Quote
-from engine.metrics.events import OrderChanged, QuotesSimulated
+from engine.metrics.events import Notice, OrderChanged, QuotesSimulated
 from engine.venues.base import Exchange, MarketSource
 
 Admit = Callable[[Sequence[Quote]], tuple[tuple[Quote, ...], tuple[str, ...]]]
@@ -143,6 +144,8 @@ class Live(Component):
             on_fill=desk.on_fill,
             on_trouble=desk.on_trouble,
             activity=desk.activity,
+            on_foreign=self._tell_of_foreign,
+            secure=runtime.secure,
             response_timeout_s=float(self.response_timeout_s),
             audit_every_s=float(self.audit_every_s),
         )
@@ -174,12 +177,15 @@ class Live(Component):
         await self._open.cancel(self.tracker.uncancelled())
 
     async def take_over(self, within_s: float) -> Proof:
-        restore = self.runtime.restore
-        for report in restore.orders if restore else ():
-            if not report.status.is_final and self.tracker.find(report.client_order_id) is None:
-                self.tracker.adopt(report)
-        # Once in a life: what a lost holder did not live to record is asked for; from then on we hear for ourselves.
-        since_ns = restore.last_fill_ns if restore and not self._caught_up else None
+        restore, since_ns = self.runtime.restore, None
+        if restore is not None and not self._caught_up:
+            # Once in a life: what a lost holder did not live to record is asked for; from then on we hear ourselves.
+            since_ns = since_of(restore, 0)
+            for report in restore.orders:
+                self._open.inquiry.take_up(
+                    report, booked_base=restore.booked_base.get(report.client_order_id, report.filled_base)
+                )
+        within_s = max(within_s, self._open.inquiry.doubt_lasts_s + 1)
         proof = await self._open.sweep(within_s=within_s, since_ns=since_ns)
         self._caught_up = self._caught_up or proof.clean
         return proof
@@ -194,6 +200,13 @@ class Live(Component):
     def _open(self) -> Gateway:
         assert self._gateway is not None, "attach() comes first"
         return self._gateway
+
+    def _tell_of_foreign(self, ids: Sequence[str]) -> None:
+        some = ", ".join(ids[:3]) + (" …" if len(ids) > 3 else "")
+        text = (
+            f"{len(ids)} open orders in {self.symbol} on this account are not this deployment's ({some}); left alone."
+        )
+        self.runtime.record(Notice(ts_ns=self.runtime.clock.now_ns(), level="warning", text=text))
 
     def _hear(self, report: OrderReport) -> None:
         if report.symbol != self.symbol:

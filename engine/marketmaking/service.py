@@ -42,6 +42,7 @@ BALANCES_EVERY_S = 10.0
 """Balances also change without a fill of ours: deposits, withdrawals, another deployment on the account."""
 
 _CLEARING = frozenset({State.PAUSING, State.HALTING})
+_TICKING = frozenset({State.ACTIVE, State.PAUSED, State.HALTED})
 _SETTLED = frozenset({State.PAUSED, State.HALTED, State.FAULTED})
 
 
@@ -256,16 +257,24 @@ class MarketMaking(Component):
     # The tick
 
     async def tick(self) -> None:
-        """One turn. Does nothing unless ACTIVE, or while another turn waits for the venue."""
-        if not self.machine.may_quote or self._ticking:
+        """One turn: quote while ACTIVE, look after what may turn up while PAUSED or HALTED."""
+        if self._ticking or self.machine.state not in _TICKING:
             return
         self._ticking = True
         began = time.perf_counter()
         try:
-            await self._turn()
+            await (self._turn() if self.machine.may_quote else self._stand_by())
         finally:
             self._ticking = False
             self.tick_us = (time.perf_counter() - began) * 1e6
+
+    async def _stand_by(self) -> None:
+        """Nothing of ours should rest now. What comes up all the same, a request long given up, say, is cancelled."""
+        if self._not_permitted() or (self._clearing is not None and not self._clearing.done()):
+            return
+        await self.executor.settle()
+        if self.tracker.uncancelled() and not self.machine.may_quote:
+            await self.executor.cancel_all()
 
     async def _turn(self) -> None:
         await self.executor.settle()

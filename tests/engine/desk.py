@@ -6,10 +6,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from engine.core.component import Identity, Permit
+from engine.core.component import Identity, Permit, Secure, at_once
 from engine.core.config import load_config
 from engine.core.container import Container
 from engine.core.plugins import Registry
+from engine.core.scheduler import Scheduler
 from engine.core.service import Restore
 from engine.market.types import Side
 from engine.marketmaking.service import MarketMaking
@@ -34,7 +35,7 @@ components:
   guard:
     id: risk.guard
     args: {{max_position_quote: !decimal "{max_position}", max_loss_quote: !decimal "500",
-           max_order_size_quote: !decimal "5000", max_open_notional_quote: !decimal "50000"}}
+           max_order_size_quote: !decimal "5000", max_open_notional_quote: !decimal "{max_open}"}}
   inventory: {{id: killswitches.inventory, args: {{max_position_quote: !decimal "{max_position}"}}}}
   loss: {{id: killswitches.loss, args: {{max_loss_quote: !decimal "500"}}}}
   lag: {{id: killswitches.data_lag}}
@@ -61,6 +62,7 @@ DEFAULTS = {
     "levels": "3",
     "spacing": "5",
     "max_position": "20000",
+    "max_open": "50000",
     "executor": "live",
     "executor_symbol": "@symbol",
     "switches": '"@inventory", "@loss", "@lag", "@manual"',
@@ -85,9 +87,12 @@ class Desk:
         manual_halt: Callable[[], str] = lambda: "",
         venue: type[FakeVenue] = FakeVenue,
         components: str = "",
+        clock: ManualClock | None = None,
+        scheduler: Scheduler | None = None,
+        secure: Secure = at_once,
         **settings: str,
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         config = load_config(
             YAML.format(**(DEFAULTS | settings)) + components,
             filename="desk.yaml",
@@ -98,6 +103,8 @@ class Desk:
             registry,
             identity=Identity(deployment_id=12, token=token, symbol="BTC/USDT"),
             clock=self.clock,
+            scheduler=scheduler,
+            secure=secure,
             restore=restore,
             permit=permit,
             manual_halt=manual_halt,

@@ -119,7 +119,7 @@ class PaperExchange(Component):
 
     def _restore(self, report: OrderReport) -> None:
         """An order the record says rests here. It rejoins its queue at the back, the worst that can have happened."""
-        if report.symbol != self.symbol or report.filled_base >= report.size_base:
+        if report.symbol != self.symbol or report.status.is_final or report.filled_base >= report.size_base:
             return
         request = OrderRequest(
             client_order_id=report.client_order_id,

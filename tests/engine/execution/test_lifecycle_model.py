@@ -1,0 +1,315 @@
+"""The whole service against a venue at the end of a bad line, through restarts, for as long as hypothesis likes (Q11).
+
+What must hold is measured at the venue and never by our own books. Set HYPOTHESIS=search to look for new trouble.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from decimal import Decimal
+from fractions import Fraction
+
+from hypothesis import Phase, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from engine.core.scheduler import Scheduler
+from engine.core.states import State
+from engine.execution.ids import parse
+from engine.market.types import Side
+from engine.testing import ManualClock, settle
+from tests.engine.desk import Desk
+from tests.engine.execution.unreliable import (
+    ARRIVES_WITHIN_S,
+    LISTS_LAG_S,
+    AnsweringConnection,
+    Connection,
+    Fate,
+    News,
+    Record,
+    World,
+)
+
+D = Decimal
+MAX_POSITION = D(3000)
+MAX_OPEN = D(4500)
+MARKET = {"tick": "0.01", "lot": "0.00001", "min_notional": "5"}
+SETTINGS = {
+    "immediate": "false",
+    "threshold": "1",
+    "max_position": str(MAX_POSITION),
+    "max_open": str(MAX_OPEN),
+    "size": "600",
+    "levels": "3",
+    "interval_ms": "500",
+    "switches": '"@lag", "@manual"',
+}
+LOWEST, HIGHEST = 49950, 50050
+DRIFT = Fraction(HIGHEST, LOWEST)
+"""Orders are admitted at one reference price and measured here at another."""
+
+DELAYS = st.sampled_from([0.02, 0.02, 0.3, 1.0, 3.0, ARRIVES_WITHIN_S])
+FATES = st.builds(
+    Fate,
+    there_s=st.one_of(DELAYS, st.none()),
+    back_s=st.one_of(DELAYS, st.none()),
+    refused=st.sampled_from([False, False, False, True]),
+    hangs=st.booleans(),
+)
+NEWS = st.builds(News, after_s=st.sampled_from([0.01, 0.01, 0.8, 3.0, 9.0, None]), twice=st.booleans())
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """One deployment, its holders one after another, and the world they meet."""
+
+    connection: type[Connection] = Connection
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.clock = ManualClock()
+        self.world = World(
+            self.clock,
+            symbol="BTC/USDT",
+            tick_size=D("0.01"),
+            lot_size=D("0.00001"),
+            min_notional_quote=D(5),
+            base_balance=D(1_000_000),
+            quote_balance=D(10_000_000),
+        )
+        self.record = Record(self.clock)
+        self.commands: set[asyncio.Task[None]] = set()
+        self.token = 0
+        self.mid = 50000
+        self.began = self.clock.monotonic()
+
+    # What the world does
+
+    @initialize()
+    def begin(self) -> None:
+        self._run(self._take_over())
+
+    @rule(fates=st.lists(FATES, min_size=1, max_size=6))
+    def the_line_gets_bad(self, fates: list[Fate]) -> None:
+        self.world.fates.extend(fates)
+
+    @rule(news=st.lists(NEWS, min_size=1, max_size=6))
+    def news_gets_bad(self, news: list[News]) -> None:
+        self.world.news.extend(news)
+
+    @rule(lag_s=st.sampled_from([0.0, 0.5, LISTS_LAG_S]))
+    def lists_lag(self, lag_s: float) -> None:
+        self.world.lag_s = lag_s
+
+    @rule(down=st.sampled_from(["", "the line is down"]))
+    def the_line_goes_down_or_comes_back(self, down: str) -> None:
+        self.world.down = down
+
+    @rule(commit_s=st.sampled_from([0.01, 0.01, 0.4, 2.0]))
+    def the_record_is_slow(self, commit_s: float) -> None:
+        self.record.commit_s = commit_s
+
+    @rule(seconds=st.sampled_from([0.1, 0.3, 0.6, 1.0, 2.5, 6.0, 13.0]))
+    def time_passes(self, seconds: float) -> None:
+        self._run(self._wait(seconds))
+
+    @rule(dollars=st.sampled_from([7, -7, 30, -30]))
+    def the_market_moves(self, dollars: int) -> None:
+        self.mid = min(max(self.mid + dollars, LOWEST), HIGHEST)
+        self._run(self._book())
+
+    @rule(which=st.integers(0, 5), share=st.sampled_from(["0.3", "1"]))
+    @precondition(lambda self: self._ours())
+    def somebody_trades_with_us(self, which: int, share: str) -> None:
+        orders = sorted(self._ours(), key=lambda order: order.client_order_id)
+        order = orders[which % len(orders)]
+        lot = self.world.truth.instrument.lot_size
+        lots = max(1, int((order.size_base - order.filled_base) * D(share) / lot))
+        self._run(self._trade(order.client_order_id, lots * lot))
+
+    @rule()
+    def somebody_else_uses_the_account(self) -> None:
+        self._run(self._stranger())
+
+    # What people and machines do to us
+
+    @rule()
+    def the_host_is_killed_and_another_takes_over(self) -> None:
+        self._run(self._kill())
+
+    @rule()
+    def the_record_is_written(self) -> None:
+        self.record.commit()
+
+    @rule(verb=st.sampled_from(["pause", "start", "halt", "reset"]))
+    def somebody_commands(self, verb: str) -> None:
+        self._run(self._command(verb))
+
+    # What must hold
+
+    @invariant()
+    def nothing_is_ever_out_of_bounds(self) -> None:
+        resting = self._ours()
+        level_of = self.record.level_of
+        slots = Counter((order.side, level_of[order.client_order_id]) for order in resting)
+        assert max(slots.values(), default=0) <= 1, f"two orders in one slot: {slots}"
+
+        bids = [order.price for order in resting if order.side is Side.BUY]
+        asks = [order.price for order in resting if order.side is Side.SELL]
+        assert not bids or not asks or max(bids) < min(asks), "our own orders cross"
+
+        position = Fraction(self._true_position())
+        left = {
+            side: sum(
+                (Fraction(order.size_base - order.filled_base) for order in resting if order.side is side), Fraction(0)
+            )
+            for side in Side
+        }
+        for side in Side:
+            worst = position * side.sign + left[side]
+            assert worst * self.mid <= Fraction(MAX_POSITION) * DRIFT, f"{side} could reach {float(worst * self.mid)}"
+        notional = sum((order.size_base - order.filled_base) * order.price for order in resting)
+        assert notional <= MAX_OPEN, f"{notional} of open orders"
+
+    def teardown(self) -> None:
+        try:
+            self._run(self._end())
+        finally:
+            self.loop.close()
+
+    # Inside
+
+    def _ours(self) -> list:
+        return [order for order in self.world.resting() if parse(order.client_order_id)]
+
+    def _true_position(self) -> Decimal:
+        return sum((fill.size_base * fill.side.sign for fill in self.world.fills()), D(0))
+
+    def _run(self, coroutine) -> None:
+        self.loop.run_until_complete(coroutine)
+
+    async def _take_over(self) -> None:
+        self.token += 1
+        self.scheduler = Scheduler(self.clock)
+        self.desk = Desk(
+            token=self.token,
+            restore=self.record.restore(),
+            venue=self.connection.to(self.world),
+            clock=self.clock,
+            scheduler=self.scheduler,
+            secure=self.record.secure,
+            **SETTINGS,
+        )
+        self.desk.container._on_event = self.record.hear
+        await self._book()
+        await self.desk.container.load()
+        await self.desk.container.begin()
+        await self._command("start")
+
+    async def _kill(self) -> None:
+        """As SIGKILL does: nothing is unloaded, nothing more is written, what was sent is on its way."""
+        await self._die()
+        await self._take_over()
+
+    async def _die(self) -> None:
+        self.record.crash()
+        self.world.holder = None
+        container = self.desk.container
+        container._sinks.clear()
+        container._on_event = lambda event: None
+        tasks = [task for tasks in container._tasks.values() for task in tasks] + list(self.commands)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _command(self, verb: str) -> None:
+        service = self.desk.service
+        if verb == "start" and service.machine.state is not State.PAUSED:
+            return
+        if verb == "start" and self.world.truth.feed("BTC/USDT").received_at is None:
+            return
+        task = asyncio.get_running_loop().create_task(self.desk.container.within(getattr(service, verb)("the test")))
+        self.commands.add(task)
+        task.add_done_callback(self.commands.discard)
+        await settle()
+
+    async def _book(self) -> None:
+        self.world.truth.set_book([(D(f"{self.mid - 1}.99"), D(1000))], [(D(f"{self.mid}.01"), D(1000))])
+        await settle()
+
+    async def _stranger(self) -> None:
+        self.world.leave_a_strangers_order("40000")
+        await settle()
+
+    async def _trade(self, client_order_id: str, size: Decimal) -> None:
+        self.world.truth.fill(client_order_id, size)
+        await settle()
+
+    async def _wait(self, seconds: float) -> None:
+        """Let time pass from one moment at which something happens to the next, and look after each."""
+        end = self.clock.monotonic() + seconds
+        feed = self.world.truth.feed("BTC/USDT")
+        while True:
+            due = [self.clock._sleepers[0][0]] if self.clock._sleepers else []
+            due += [self.scheduler._queue[0][0]] if self.scheduler._queue else []
+            moment = max(min([*due, end]), self.clock.monotonic())
+            feed.received_at = moment
+            await self.scheduler.run_until(moment)
+            await settle()
+            assert not self.desk.container.fault, self.desk.container.fault
+            self.nothing_is_ever_out_of_bounds()
+            if moment >= end:
+                return
+
+    async def _end(self) -> None:
+        """The faults end, and after a while we and the venue say the same."""
+        try:
+            self.world.heal()
+            self.record.commit_s = 0.01
+            await self._wait(75)
+            note(f"state {self._state()}")
+            if self.desk.service.machine.state is State.ACTIVE:
+                self._agree()
+                assert len(self._ours()) > 0, f"nothing is quoted: {self.desk.service.quotes.reason}"
+                await self._command("pause")
+                await self._wait(10)
+            assert self.desk.service.machine.state in (State.PAUSED, State.HALTED), self._state()
+            self._agree()
+            assert not self._ours(), "something rests after a pause"
+            assert not self.desk.service.tracker.live, "something is still in doubt"
+        finally:
+            await self._die()
+            await self.world.close()
+
+    def _state(self) -> str:
+        return f"{self.desk.service.machine.state}: {self.desk.service.machine.reason}"
+
+    def _agree(self) -> None:
+        service = self.desk.service
+        resting = {order.client_order_id: order for order in self._ours()}
+        tracked = {order.client_order_id: order for order in service.tracker.working()}
+        assert set(tracked) == set(resting)
+        for key, order in tracked.items():
+            assert order.rests, f"{key} is {order.status}"
+            assert order.slot is not None, f"{key} is an orphan"
+            assert order.remaining_base == resting[key].size_base - resting[key].filled_base
+        assert service.account.position.base == self._true_position(), "the position is not the venue's"
+
+
+class LifecycleByClientId(Lifecycle):
+    """The same at a venue that can be asked about one order by our own id."""
+
+    connection = AnsweringConnection
+
+
+SEARCHING = os.environ.get("HYPOTHESIS") == "search"
+TestLifecycle = Lifecycle.TestCase
+TestLifecycle.settings = settings(
+    max_examples=int(os.environ.get("EXAMPLES", 400)) if SEARCHING else 25,
+    stateful_step_count=40 if SEARCHING else 25,
+    **({"phases": [Phase.explicit, Phase.generate]} if os.environ.get("NOSHRINK") else {}),
+)
+TestLifecycleByClientId = LifecycleByClientId.TestCase
+TestLifecycleByClientId.settings = TestLifecycle.settings
