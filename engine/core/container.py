@@ -22,13 +22,18 @@ from engine.core.component import AlwaysPermitted, Component, Hear, Identity, Pe
 from engine.core.config import ComponentSpec, Config, ConfigError, Problem, Reference, load_order
 from engine.core.decimals import MONEY
 from engine.core.errors import EngineError
+from engine.core.inbox import Inbox
 from engine.core.log import bind_identity
+from engine.core.meter import Meter
 from engine.core.params import lacks, parameters_of
 from engine.core.plugins import Registry
 from engine.core.scheduler import JobScope, Scheduler
 from engine.core.service import Restore, Service
 from engine.core.states import Trigger
+from engine.core.watchdog import running, unwatched
+from engine.market.types import Trade
 from engine.metrics.base import Relay, Sink
+from engine.metrics.events import Notice
 from engine.venues.hub import MarketHub
 
 log = structlog.get_logger(__name__)
@@ -84,7 +89,9 @@ class Container:
         self._context = contextvars.copy_context()
         self._context.run(setcontext, MONEY.copy())
         self._context.run(bind_identity, self.identity, trace_id=trace_id or token_hex(8))
+        self._context.run(running.set, lambda error: self._fail(config.service, error))
         self._phase = "built"
+        self._failure: BaseException | None = None
         self._fault_task: asyncio.Task[None] | None = None
         self._unload_task: asyncio.Task[None] | None = None
         self._step: asyncio.Task[None] | None = None
@@ -98,6 +105,9 @@ class Container:
         needs = {name: spec.needs for name, spec in config.components.items()}
         # Sinks first, so that they still listen while everything else lets go and cancels its orders.
         self.order = load_order(needs, first=lambda name: isinstance(self.components[name], Sink))
+        self._meter = Meter(self.clock)
+        self._inbox_jobs = JobScope(self.scheduler, on_error=self._failure_of(config.service))
+        self._inbox = Inbox(clock=self.clock, schedule=self._inbox_jobs, on_lag=self._warn)
         self._owns_hub = hub is None
         self._hub = hub or MarketHub()
         self._scopes: dict[str, JobScope] = {}
@@ -135,7 +145,7 @@ class Container:
         self._enter("loaded", "beginning")
         await self._each("begin")
         self._enter("beginning", "running")
-        for scope in self._scopes.values():
+        for scope in (*self._scopes.values(), self._inbox_jobs):
             self._context.run(scope.release)
 
     async def unload(self) -> None:
@@ -193,6 +203,7 @@ class Container:
         if self._step is not None and not self._step.done():
             self._step.cancel()
             await asyncio.wait({self._step}, timeout=UNLOAD_TIMEOUT_S)
+        await self._inbox_jobs.close()
         for name in reversed(self._started):
             await self._scopes[name].close()
             release = getattr(self.components[name], "unload", None)
@@ -231,8 +242,12 @@ class Container:
 
     def _fail(self, name: str, error: BaseException) -> None:
         """A task, a job or a sink of a component failed: take the service down, once."""
+        if error is self._failure:
+            return
+        self._failure = error
         reason = f"{name} failed: {_words(error)}"
-        log.error("a component failed", component=name, exc_info=error)
+        with unwatched():
+            log.error("a component failed", component=name, exc_info=error)
         if self.fault or self._phase == "unloaded":
             return
         self.fault = reason
@@ -252,6 +267,10 @@ class Container:
     # What components are given
 
     def _record(self, event: msgspec.Struct) -> None:
+        if not self._meter.admits(event):
+            return
+        if held_back := self._meter.held_back():
+            self._warn(held_back)
         # A fill may come from a feed that several services share: log it under this one's name.
         context = self._context.copy()
         for name, sink in tuple(self._sinks):
@@ -261,6 +280,9 @@ class Container:
                 self._sinks.remove((name, sink))
                 self._fail(name, error)
         self._on_event(event)
+
+    def _warn(self, text: str) -> None:
+        self._record(Notice(ts_ns=self.clock.now_ns(), level="warning", text=text))
 
     def _spawner(self, owner: str) -> Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]:
         def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -273,11 +295,15 @@ class Container:
 
     def _hearer(self, owner: str) -> Callable[[Hear], Hear]:
         def hearing(callback: Hear) -> Hear:
-            def hear(news: Any) -> None:
+            def handle(news: Any) -> None:
                 try:
-                    self._context.copy().run(callback, news)
+                    callback(news)
                 except Exception as error:  # the container's edge: the feed has other readers
                     self._fail(owner, error)
+
+            def hear(news: Any) -> None:
+                is_state = not isinstance(news, Trade)
+                self._context.copy().run(self._inbox.tell, handle, news, is_state=is_state)
 
             return hear
 

@@ -19,10 +19,16 @@ import structlog
 
 from engine.core.clock import Clock
 from engine.core.decimals import MONEY
+from engine.core.errors import EngineError
+from engine.core.watchdog import Watchdog
 
 SLOT_S = 0.01
 _EARLY_S = 0.001
 """A loop timer may ring a little early; within this it counts as on time."""
+_LONG_S = 0.05
+_REST = 4.0
+"""A run that held the loop for longer than _LONG_S is followed by this many times as long without one."""
+PATIENCE_S = 30.0
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 log = structlog.get_logger(__name__)
@@ -31,14 +37,27 @@ Work = Callable[[], Awaitable[None]]
 OnError = Callable[[BaseException], None]
 
 
+class Stuck(EngineError):
+    """A job waits for something that does not come."""
+
+
 class Job:
     """One thing done at a fixed interval. A job that raised never runs again."""
 
     def __init__(
-        self, *, interval_s: float, work: Work, name: str, on_error: OnError | None, context: contextvars.Context
+        self,
+        *,
+        interval_s: float,
+        work: Work,
+        name: str,
+        on_error: OnError | None,
+        context: contextvars.Context,
+        patience_s: float,
     ) -> None:
         self.name = name
         self.interval_s = interval_s
+        self.patience_s = patience_s
+        """A run that has not ended by then is cancelled and counts as failed: whatever it waits for, nobody quotes."""
         self.runs = 0
         self.skipped = 0
         """Due times that passed without a run, since the one before was still running or the loop was late."""
@@ -53,6 +72,8 @@ class Job:
         self._turn = 0
         self._context = context
         self._fired_due = 0.0
+        self._fired_at = 0.0
+        self._rests_until = 0.0
         self._repeats = True
 
     @property
@@ -72,18 +93,28 @@ class Job:
         self.skipped += missed
         self._turn += missed + 1
 
-    async def _run(self, clock: Clock) -> None:
+    async def _run(self, scheduler: Scheduler) -> None:
         setcontext(MONEY.copy())
-        self.late_ms = max(0.0, (clock.monotonic() - self._fired_due) * 1000)
+        clock = scheduler.clock
+        began, slot = clock.monotonic(), scheduler.slots
+        self.late_ms = max(0.0, (began - self._fired_due) * 1000)
         self.runs += 1
         try:
             await self._work()
         except Exception as error:  # the scheduler's edge: one job must not hurt the others
-            self.cancel()
-            if self._on_error is None:
-                log.error("a scheduled job failed and will not run again", job=self.name, exc_info=error)
-            else:
-                self._on_error(error)
+            self._fail(error)
+        if scheduler.slots == slot:
+            # No slot came meanwhile, so the loop was held. Who holds it long rests long: the others have theirs to do.
+            held_s = clock.monotonic() - began
+            if held_s > _LONG_S:
+                self._rests_until = clock.monotonic() + held_s * _REST
+
+    def _fail(self, error: BaseException) -> None:
+        self.cancel()
+        if self._on_error is None:
+            log.error("a scheduled job failed and will not run again", job=self.name, exc_info=error)
+        else:
+            self._on_error(error)
 
 
 class Schedule(Protocol):
@@ -97,6 +128,7 @@ class Schedule(Protocol):
         name: str,
         phase_s: float | None = None,
         on_error: OnError | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> Job: ...
 
     def once(self, delay_s: float, work: Work, *, name: str, on_error: OnError | None = None) -> Job: ...
@@ -121,6 +153,9 @@ class Scheduler:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.slots = 0
+        """Slots the loop has come round to."""
+        self.watchdog = Watchdog()
         self._movable = clock if isinstance(clock, MovableClock) else None
         self._queue: list[tuple[float, int, Job]] = []
         self._entered = 0
@@ -141,12 +176,14 @@ class Scheduler:
         name: str,
         phase_s: float | None = None,
         on_error: OnError | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> Job:
         """Run `work` every interval_s seconds, first after phase_s; phases are spread evenly unless given.
 
-        An error in a run goes to on_error, and the job does not run again. Raises ValueError under one slot.
+        An error in a run goes to on_error, and the job does not run again; so does a run that takes longer than
+        patience_s, unless under a replay. Raises ValueError under one slot.
         """
-        job = self.prepare(interval_s, work, name=name, on_error=on_error, context=self._context)
+        job = self.prepare(interval_s, work, name=name, on_error=on_error, context=self._context, patience_s=patience_s)
         self.release(job, phase_s=phase_s)
         return job
 
@@ -162,12 +199,21 @@ class Scheduler:
         return job
 
     def prepare(
-        self, interval_s: float, work: Work, *, name: str, on_error: OnError | None, context: contextvars.Context
+        self,
+        interval_s: float,
+        work: Work,
+        *,
+        name: str,
+        on_error: OnError | None,
+        context: contextvars.Context,
+        patience_s: float = PATIENCE_S,
     ) -> Job:
         """A job that does not fire before `release`. Its log lines carry what is bound in `context`."""
         if interval_s < SLOT_S:
             raise ValueError(f"{name}: the interval must be at least {SLOT_S} s, was {interval_s}")
-        return Job(interval_s=interval_s, work=work, name=name, on_error=on_error, context=context)
+        return Job(
+            interval_s=interval_s, work=work, name=name, on_error=on_error, context=context, patience_s=patience_s
+        )
 
     def release(self, job: Job, *, phase_s: float | None = None) -> None:
         """Let a prepared job fire: first phase_s seconds from now."""
@@ -188,10 +234,12 @@ class Scheduler:
         """Begin the slot loop on the running event loop."""
         if self._loop_task is None:
             self._loop_task = asyncio.get_running_loop().create_task(self._slots(), name="scheduler")
+            self.watchdog.start()
 
     async def stop(self) -> None:
         """End the slot loop; runs in progress go on. Safe to repeat."""
         task, self._loop_task = self._loop_task, None
+        self.watchdog.stop()
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
@@ -204,6 +252,8 @@ class Scheduler:
             now = self.clock.monotonic()
             await self.clock.sleep_until((math.floor((now + _EARLY_S) / SLOT_S) + 1) * SLOT_S)
             now = self.clock.monotonic()
+            self.slots += 1
+            self.watchdog.beat()
             while self._queue and self._queue[0][0] <= now + _EARLY_S:
                 job = heapq.heappop(self._queue)[2]
                 if not job.cancelled:
@@ -212,10 +262,16 @@ class Scheduler:
     def _fire(self, job: Job, now: float) -> None:
         if job.task is not None and not job.task.done():
             job.skipped += 1
+            if now - job._fired_at > job.patience_s:
+                job.task.cancel()
+                job._context.copy().run(job._fail, Stuck(f"{job.name} has not ended within {job.patience_s:g} s"))
+                return
+        elif now < job._rests_until:
+            job.skipped += 1
         else:
-            job._fired_due = job.due
+            job._fired_due, job._fired_at = job.due, now
             job.task = asyncio.get_running_loop().create_task(
-                job._run(self.clock), name=job.name, context=job._context.copy()
+                job._run(self), name=job.name, context=job._context.copy()
             )
         if job._repeats:
             job._pass(now)
@@ -238,7 +294,7 @@ class Scheduler:
                 continue
             clock.move_to(max(job.due, clock.monotonic()))
             job._fired_due = job.due
-            await job._run(clock)
+            await job._run(self)
             if job._repeats:
                 job._turn += 1
                 self._enter(job)
@@ -262,11 +318,14 @@ class JobScope:
         name: str,
         phase_s: float | None = None,
         on_error: OnError | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> Job:
         """As Scheduler.every, but nothing fires before the service begins; an error faults the service."""
         context = contextvars.copy_context()
         hear = on_error or self._on_error
-        job = self._scheduler.prepare(interval_s, work, name=name, on_error=hear, context=context)
+        job = self._scheduler.prepare(
+            interval_s, work, name=name, on_error=hear, context=context, patience_s=patience_s
+        )
         self._jobs.append(job)
         if self._held is None:
             self._scheduler.release(job, phase_s=phase_s)

@@ -38,6 +38,9 @@ from engine.venues.base import MarketFeed, MarketSource
 SWEEP_S = 5.0
 """How long a pause or a halt tries before it says that the venue is not proven clean, and goes on trying."""
 
+STUCK_S = 5.0
+"""A tick that has not ended by then waits for something that does not come, while its quotes rest unattended."""
+
 BALANCES_EVERY_S = 10.0
 """Balances also change without a fill of ours: deposits, withdrawals, another deployment on the account."""
 
@@ -121,7 +124,9 @@ class MarketMaking(Component):
             record=runtime.record,
             rates=Rates(instrument, self.rates),
         )
-        self.job = runtime.scheduler.every(self.interval_ms / 1000, self.tick, name=f"tick {self.symbol}")
+        self.job = runtime.scheduler.every(
+            self.interval_ms / 1000, self.tick, name=f"tick {self.symbol}", patience_s=STUCK_S
+        )
         self.reporter = Reporter(self, view_every_s=0.2 if self.interval_ms < 500 else 0.5)
         self.reporter.schedule()
         if self.rates:

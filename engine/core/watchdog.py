@@ -1,0 +1,90 @@
+"""A service that does not give the loop back is thrown out of its own code, so that it hurts nobody else.
+
+One loop runs many services. A loop without end in one component, or a call that blocks, would silence them all until
+their leases run out, and then the next host. So an alarm rings when the loop has not come round in time, and if it
+finds a service's code running, it raises there: the service is faulted and unloaded, which cancels its orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FrameType
+
+import structlog
+
+from engine.core.errors import EngineError
+
+LIMIT_S = 1.0
+"""A host that renews its lease each second must be heard again within two and a half."""
+
+log = structlog.get_logger(__name__)
+
+running: ContextVar[Callable[[BaseException], None] | None] = ContextVar("running", default=None)
+"""How to tell the service whose code is running that it failed. Set in the context of everything a container runs."""
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """The house's own work on behalf of a service, which nobody shall be thrown out of."""
+    token = running.set(None)
+    try:
+        yield
+    finally:
+        running.reset(token)
+
+
+class HeldTheLoop(EngineError):
+    """Code of a service ran, or blocked, for too long without giving the loop back."""
+
+
+class Watchdog:
+    """Rings when `beat` was not called for `limit_s`. Works in the main thread, where signals are heard.
+
+    Code that computed for that long is thrown out at once. When hardly any time was computed, the code blocks, or the
+    machine is so busy that nobody got a turn: that is given twice as long, since the latter is nobody's fault.
+    """
+
+    def __init__(self, limit_s: float = LIMIT_S) -> None:
+        self.limit_s = limit_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._computed_s = 0.0
+        self._rings = 0
+
+    def start(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._loop = asyncio.get_running_loop()
+            signal.signal(signal.SIGALRM, self._ring)
+            self.beat()
+
+    def beat(self) -> None:
+        """The loop came round."""
+        if self._loop is not None:
+            self._rings, self._computed_s = 0, time.thread_time()
+            # It goes on ringing: code that catches everything is thrown out again.
+            signal.setitimer(signal.ITIMER_REAL, self.limit_s, self.limit_s)
+
+    def stop(self) -> None:
+        if self._loop is not None:
+            self._loop = None
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        # Python calls this between two steps of whatever runs, in its context: so nobody else is hit.
+        fail = running.get()
+        if fail is None or self._loop is None:
+            return
+        self._rings += 1
+        if self._rings < 2 and time.thread_time() - self._computed_s < self.limit_s / 4:
+            return
+        held_s = self._rings * self.limit_s
+        where = f" in {frame.f_code.co_qualname} (line {frame.f_lineno})" if frame is not None else ""
+        error = HeldTheLoop(f"it held up every service of this process for more than {held_s:g} s{where}")
+        self._loop.call_soon_threadsafe(fail, error)  # also when the code in question catches everything
+        raise error
