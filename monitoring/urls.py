@@ -17,6 +17,7 @@ urlpatterns = [
     path("deployments/<int:pk>/fills/", panels.deployment_fills, name="deployment_fills"),
     path("deployments/<int:pk>/orders/", panels.deployment_orders, name="deployment_orders"),
     path("deployments/<int:pk>/events/", panels.deployment_events, name="deployment_events"),
+    path("deployments/<int:pk>/measurements/", panels.deployment_measurements, name="deployment_measurements"),
     path("replays/", replays.replays, name="replays"),
     path("replays/<int:pk>/", replays.replay, name="replay"),
     path("replays/<int:pk>/report/", replays.report, name="replay_report"),

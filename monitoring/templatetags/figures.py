@@ -59,6 +59,12 @@ def compact(value: Decimal | int | float | str | None) -> str:
 
 
 @register.filter
+def significant(value: Decimal | None, digits: int = 6) -> str:
+    """The number to so many digits that count, whatever its size: for figures to watch, not to account by."""
+    return DASH if value is None else figure(Decimal(f"{value:.{digits}g}"))
+
+
+@register.filter
 def percent(share: Decimal | float | None, places: int = 2) -> str:
     """A share of 0 to 1 as percent, without the sign. Rounded down, so that nearly met never reads as met."""
     if share is None:

@@ -1,4 +1,4 @@
-"""Tables of one deployment that other pages load by address: fills, orders, events."""
+"""Tables of one deployment that other pages load by address: fills, orders, events, measurements."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from clients.pages import desk_page
+from monitoring.measurements import newest
 from monitoring.models import DeploymentEvent, Fill, Order
 from monitoring.scope import access_watchable, reading_as, shows_pnl
 from strategies.access import access_deployment
@@ -36,3 +37,9 @@ def deployment_events(request: HttpRequest, pk: int) -> HttpResponse:
     deployment = access_deployment(request.user, pk)
     events = DeploymentEvent.objects.filter(deployment=deployment)[:SHOWN]
     return render(request, "monitoring/events.html", {"events": events})
+
+
+@desk_page
+def deployment_measurements(request: HttpRequest, pk: int) -> HttpResponse:
+    deployment = access_deployment(request.user, pk)
+    return render(request, "monitoring/measurements.html", {"measured": newest([deployment.pk])})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
+from django.test import Client as Browser
+from django.utils import timezone
 
 from clients.tenancy import tenant
 from engine.core.clock import NS, utc
@@ -214,3 +217,37 @@ def test_a_desk_of_the_version_before_is_brought_up_to_this_one(schema_before: N
     call_command("migrate", verbosity=0)
     assert rows("SELECT count(*) FROM monitoring_figure") == rows("SELECT count(*) FROM monitoring_outbox") == [(0,)]
     assert rows("SELECT relrowsecurity FROM pg_class WHERE relname = 'monitoring_measurement_hot'") == [(True,)]
+
+
+def test_the_deployments_page_shows_the_newest_of_every_collector_to_the_desk(world: World) -> None:
+    ours = world.acorn.deployment
+    now = timezone.now()
+    measure(ours, now - datetime.timedelta(seconds=30), own_spread_bps=D("41"))
+    measure(
+        ours, now - datetime.timedelta(seconds=10), own_spread_bps=D("40.123456789"), mid=None, depth=D("1234567.8")
+    )
+    measure(world.cedar.deployment, now, own_spread_bps=D("77"))
+    browser = Browser()
+    browser.force_login(world.vera)
+    assert f"/deployments/{ours.pk}/measurements/" in browser.get(f"/deployments/{ours.pk}/").content.decode()
+    shown = re.sub(r"<[^>]+>", "", browser.get(f"/deployments/{ours.pk}/measurements/").content.decode())
+    assert "spread ours ACORN/USDT" in shown
+    for figure in ("own spread bps 40.1235", "mid –", "depth 1,234,570"):
+        assert figure in shown
+    assert "bps 41" not in shown
+    assert "bps 77" not in shown
+
+
+def test_without_collectors_the_page_says_how_to_have_some(world: World) -> None:
+    browser = Browser()
+    browser.force_login(world.vera)
+    page = browser.get(f"/deployments/{world.acorn.deployment.pk}/measurements/").content.decode()
+    assert "Nothing was measured in the last 15 minutes." in page
+    assert "metrics.*" in page
+
+
+@pytest.mark.parametrize("person", ["alice", "charlie"])
+def test_a_clients_people_are_not_shown_a_collectors_figures(world: World, person: str) -> None:
+    browser = Browser()
+    browser.force_login(getattr(world, person))
+    assert browser.get(f"/deployments/{world.acorn.deployment.pk}/measurements/").status_code in (403, 404)

@@ -65,6 +65,7 @@ DESKS_OWN = {
     "deployment",
     "deployment_orders",
     "deployment_events",
+    "deployment_measurements",
     "replays",
     "replay",
     "replay_report",
