@@ -5,9 +5,9 @@
     monitoring_measurement_all   both, each row once
     monitoring_figure            the same, one row a field: what a dashboard or a person asks in SQL
 
-A row a measurement, and not a row a field: a service has some seventy figures, and each as a row of its own takes about
-five times the space, since key and row header are longer than the number. Figures keep their decimals: a JSON number is
-NUMERIC inside. They say how things are; money of record is in orders and fills.
+A row a measurement, and not a row a field: a service has some ninety figures, and each as a row of its own takes four
+times the space (measured: 65 MB for 16), since key and row header are longer than the number. A day of one figure is
+read in some 50 ms instead of 3. Figures keep their decimals: a JSON number is NUMERIC inside. They say how things are; money of record is in orders and fills.
 
 No foreign keys, and partitions are never granted, for the reasons given for samples. The portal is granted nothing here:
 figures of a collector may be profit, which a mandate does not always share.
