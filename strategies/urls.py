@@ -1,13 +1,15 @@
 from django.urls import path
 
-from strategies import views
+from strategies.views import catalog, controls
 
 app_name = "strategies"
 
 urlpatterns = [
-    path("deployments/", views.deployments, name="deployments"),
-    path("deployments/<int:pk>/<slug:verb>/", views.control, name="control"),
-    path("switches/", views.switches, name="switches"),
-    path("switches/kill/", views.firm_kill, name="firm_kill"),
-    path("switches/<int:pk>/reset/", views.switch_reset, name="switch_reset"),
+    path("deployments/", controls.deployments, name="deployments"),
+    path("deployments/<int:pk>/<slug:verb>/", controls.control, name="control"),
+    path("switches/", controls.switches, name="switches"),
+    path("switches/kill/", controls.firm_kill, name="firm_kill"),
+    path("switches/<int:pk>/reset/", controls.switch_reset, name="switch_reset"),
+    path("catalog/", catalog.catalog, name="catalog"),
+    path("catalog/<str:component_id>/", catalog.component, name="component"),
 ]

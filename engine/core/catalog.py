@@ -20,6 +20,9 @@ from engine.core.plugins import BrokenComponent, Registry
 from engine.core.service import Service
 from engine.metrics.base import Sink
 
+OURS = "mmplatform"
+"""Our own distribution. What comes from another one says so."""
+
 IMPLICIT: tuple[type, ...] = (Service, Sink)
 """What no parameter asks for: `service:` names the one, the container finds the others by themselves."""
 
@@ -81,6 +84,10 @@ class Entry:
     """The installed distribution and its version: "mmplatform 0.1.0". Empty for a class handed over directly."""
     seams: tuple[type, ...] = ()
     """The protocols it satisfies, among those that somebody asks for."""
+
+    @property
+    def is_plugin(self) -> bool:
+        return bool(self.package) and self.package.split()[0] != OURS
 
     @property
     def target(self) -> str:

@@ -91,7 +91,7 @@ class Examples:
 
     def text(self, id: str) -> str:
         """The file as YAML. Raises NoExample."""
-        head = f"# The smallest service with {id}. In a file of your own: ./mm engine FILE.yaml --check\n"
+        head = f"# The smallest service with {id}.\n# To check and run it: ./mm engine FILE.yaml [--check]\n"
         return head + dump_config(self.tree(id))
 
     def tree(self, id: str) -> Tree:

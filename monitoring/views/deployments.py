@@ -10,7 +10,7 @@ from monitoring.views.watch import watch_context
 from strategies.access import access_deployment
 from strategies.choices import Mode
 from strategies.selectors import covering
-from strategies.views import controls_for
+from strategies.views.controls import controls_for
 
 
 @desk_page

@@ -18,7 +18,7 @@ from strategies.access import visible_deployments
 from strategies.choices import Mode
 from strategies.models import Deployment
 from strategies.selectors import covering
-from strategies.views import controls_for
+from strategies.views.controls import controls_for
 
 
 @desk_page

@@ -15,7 +15,7 @@ from monitoring.services import replay_start
 from monitoring.views.watch import watch_context
 from strategies.access import access_deployment
 from strategies.selectors import covering
-from strategies.views import controls_for
+from strategies.views.controls import controls_for
 
 RUNS_SHOWN = 100
 

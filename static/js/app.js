@@ -3,7 +3,7 @@
 import { age } from "./format.js";
 
 const html = document.documentElement;
-const GO = { d: "/", m: "/mandates/", p: "/deployments/", r: "/replays/" };
+const GO = { d: "/", m: "/mandates/", p: "/deployments/", r: "/replays/", c: "/catalog/" };
 
 export function setTheme(theme) {
   html.dataset.theme = theme;
@@ -88,12 +88,12 @@ function focusSearch() {
   return Boolean(search);
 }
 
-// Tables with a filter field hide the rows that do not hold every word.
+// Tables with a filter field hide the rows that do not hold every word; data-text says more than is shown.
 document.addEventListener("input", (event) => {
   if (!event.target.dataset.filter) return;
   const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const row of document.querySelectorAll(`${event.target.dataset.filter} tbody tr`)) {
-    const text = row.textContent.toLowerCase();
+    const text = row.dataset.text ?? row.textContent.toLowerCase();
     row.hidden = !words.every((word) => text.includes(word));
   }
 });

@@ -1,0 +1,32 @@
+"""Docstrings on pages."""
+
+from __future__ import annotations
+
+import re
+
+from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+
+@register.filter
+def words(text: str) -> SafeString:
+    """One line of prose: what stands in backticks becomes code."""
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    """A docstring: paragraphs flow, what is indented or laid out in columns stays as it was written."""
+    blocks = []
+    for block in filter(None, text.split("\n\n")):
+        laid_out = any(line.startswith(" ") or "  " in line for line in block.splitlines())
+        blocks.append(f"<pre>{escape(block)}</pre>" if laid_out else f"<p>{words(' '.join(block.split()))}</p>")
+    return mark_safe("\n".join(blocks))
+
+
+@register.filter
+def get(mapping: dict[str, object], key: str) -> object:
+    return mapping.get(key, "")
