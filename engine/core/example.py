@@ -42,20 +42,22 @@ from engine.core.params import (
 from engine.core.service import Service
 from engine.core.yamltext import Tree, dump_config
 
-PLAIN = frozenset(
-    {
-        "exchanges.paper",
-        "exchanges.simulated",
-        "killswitches.inventory",
-        "marketmaking",
-        "marketmaking.executors.live",
-        "marketmaking.ladder",
-        "prices.mid",
-        "risk.guard",
-        "service.heartbeat",
-    }
-)
-"""Examples are built of these where they fit: whoever pastes one and runs it trades on a simulated market, on paper."""
+PLAIN = {
+    "exchanges.paper": 1,
+    "exchanges.simulated": 1,
+    "killswitches.inventory": 1,
+    "killswitches.loss": 2,
+    "marketmaking": 1,
+    "marketmaking.executors.live": 1,
+    "marketmaking.inventory_spread": 2,
+    "marketmaking.ladder": 1,
+    "prices.last": 2,
+    "prices.mid": 1,
+    "risk.guard": 1,
+    "service.heartbeat": 1,
+}
+"""Examples are built of these where they fit, the lowest first; everything else counts 10. So whoever pastes an example
+and runs it trades on a simulated market, on paper."""
 
 SYMBOL = "BTC/USDT"
 
@@ -179,9 +181,10 @@ class _File:
         if meta is not None and meta.example is not None:
             return _exact(shape, meta.example)
         if shape.kind in (Kind.LIST, Kind.MAP) and shape.item is not None:
-            count = max(_smallest_count(meta), 1)
             items = [self._value(name, shape.item, id, used, first)]
-            items += [self._value(name, shape.item, id, used) for _ in range(count - 1)]
+            items += [
+                self._value(name, shape.item, id, used) for _ in range(_count(shape, several=1 if first else 2) - 1)
+            ]
             return items if shape.kind is Kind.LIST else {f"part_{n}": item for n, item in enumerate(items, 1)}
         if _is_symbol(shape):
             return self._symbol()
@@ -224,12 +227,12 @@ class _File:
 
 
 def _costs(catalog: Catalog) -> dict[str, float]:
-    """How much file a component brings with it: components, those off the plain path ten times. Without end: inf."""
-    own = {id: (1.0 if id in PLAIN else 10.0) for id in catalog.entries}
+    """How much file a component brings with it: itself and all it needs. Without end: inf."""
+    own = {id: float(PLAIN.get(id, 10)) for id in catalog.entries}
     cost = dict.fromkeys(catalog.entries, inf)
     needs = {
         entry.id: [
-            (catalog.compatible(parameter.protocols), max(_smallest_count(parameter.shape.meta), 1))
+            (catalog.compatible(parameter.protocols), _count(parameter.shape) if parameter.shape.item else 1)
             for parameter in entry.parameters
             if _must_refer(parameter)
         ]
@@ -254,11 +257,12 @@ def _finite(entries: Iterable[Entry], cost: Mapping[str, float]) -> list[Entry]:
     return [entry for entry in entries if cost[entry.id] < inf]
 
 
-def _smallest_count(meta: Meta | None) -> int:
-    """How many items a list or map must hold."""
-    if not isinstance(meta, Items):
-        return 0
-    return int(max((bound for words, bound in meta.bounds() if words == "at least"), default=0))
+def _count(shape: Shape, several: int = 2) -> int:
+    """How many items a list or map shows: as few as it may hold, but of components two, since lists are there to choose
+    between several or to combine them."""
+    bounds = dict(shape.meta.bounds()) if isinstance(shape.meta, Items) else {}
+    wanted = Decimal(several if shape.item is not None and shape.item.kind is Kind.REFERENCE else 1)
+    return int(max(bounds.get("at least", 0), min(wanted, bounds.get("at most", wanted))))
 
 
 def _is_symbol(shape: Shape) -> bool:

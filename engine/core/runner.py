@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -61,10 +62,12 @@ def _show_catalog(registry: Registry, id: str) -> int:
     """Print one component, or the list of all when the id is empty."""
     catalog = Catalog.of(registry)
     try:
-        print(entry_in_text(catalog, id) if id else list_in_text(catalog))
+        print(entry_in_text(catalog, id) if id else list_in_text(catalog), flush=True)
     except UnknownComponent as error:
         print(f"{error}. {error.suggestion}".rstrip(), file=sys.stderr)
         return UNUSABLE
+    except BrokenPipeError:  # `| head` has read enough; without this Python complains once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return OK
 
 

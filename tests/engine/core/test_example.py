@@ -120,6 +120,18 @@ def test_an_optional_place_is_filled_by_the_component_shown() -> None:
     assert tree["components"]["using"]["args"] == {"thing": "@direct", "more": ["@fixed"]}
 
 
+class Choosing(TickService):
+    def __init__(
+        self, *, things: Annotated[Sequence[Thing], Items(ge=1)], one: Annotated[Sequence[Thing], Items(le=1)]
+    ) -> None:
+        super().__init__(interval_s=1)
+
+
+def test_a_list_of_components_shows_two_where_it_may() -> None:
+    tree = examples(choosing=Choosing, direct=Direct).tree("choosing")
+    assert tree["components"]["choosing"]["args"] == {"things": ["@direct", "@direct_2"], "one": ["@direct_3"]}
+
+
 def test_what_nobody_asks_for_stands_beside_the_simplest_service() -> None:
     tree = examples(direct=Direct, using=Using, main=Main, wheel=Wheel).tree("wheel")
     assert tree == {"service": "@main", "components": {"wheel": {"id": "wheel"}, "main": {"id": "main"}}}
