@@ -163,7 +163,8 @@ class _File:
             used[next(each for each in entry.parameters if each.name == given[0]).protocols] = {given[1]}
         for parameter in entry.parameters:
             first = given[1] if given and given[0] == parameter.name else ""
-            if first or parameter.required:
+            shown = spell_out and parameter.shape.meta is not None and parameter.shape.meta.example is not None
+            if first or parameter.required or shown:
                 args[parameter.name] = self._value(parameter.name, parameter.shape, entry.id, used, first)
             elif spell_out and _is_writable(parameter):
                 args[parameter.name] = self._symbol() if _is_symbol(parameter.shape) else _written(parameter.default)

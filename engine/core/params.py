@@ -38,7 +38,9 @@ class Meta:
     live: bool = False
     unit: str = ""
     example: Example = None
-    """What an example file writes where meaning, bounds and unit give nothing plausible. For a collaborator: an id."""
+    """What an example file writes where meaning, bounds and unit give nothing plausible. For a collaborator: an id.
+
+    What may stay empty is shown by it too: of two limits that may be empty, but not both, say one."""
 
     def bounds(self) -> list[tuple[str, Decimal]]:
         """The bounds in words, exact: [("more than", 0), ("at most", 50)]."""

@@ -18,8 +18,12 @@ class PriceBand(Component):
     def __init__(
         self,
         *,
-        ceiling_price: Annotated[Decimal | None, Price(gt=0, live=True, help="Highest bid; empty for none")] = None,
-        floor_price: Annotated[Decimal | None, Price(gt=0, live=True, help="Lowest ask; empty for none")] = None,
+        ceiling_price: Annotated[
+            Decimal | None, Price(gt=0, live=True, help="Highest bid; empty for none", example=60000)
+        ] = None,
+        floor_price: Annotated[
+            Decimal | None, Price(gt=0, live=True, help="Lowest ask; empty for none", example=40000)
+        ] = None,
     ) -> None:
         if ceiling_price is None and floor_price is None:
             raise ValueError("a price band needs a ceiling_price, a floor_price or both, had neither")

@@ -13,7 +13,7 @@ from engine.core.catalog import Catalog
 from engine.core.config import load_config, parse_tree
 from engine.core.container import Container
 from engine.core.example import Examples, NoExample
-from engine.core.params import Asset, Bps, Collaborator, Count, Items, PathText, Seconds, Share, Symbol, Text
+from engine.core.params import Asset, Bps, Collaborator, Count, Items, PathText, Price, Seconds, Share, Symbol, Text
 from engine.core.plugins import Registry
 from engine.core.states import State
 from engine.core.ticking import TickService
@@ -209,6 +209,15 @@ def test_every_kind_of_value_is_plausible_and_within_its_bounds() -> None:
     }
     text = Examples(Catalog.of(registry)).text("valued")
     Container(load_config(text, filename="valued.yaml", registry=registry), registry)
+
+
+class Bounded(TickService):
+    def __init__(self, *, floor: Annotated[Decimal | None, Price(example=40000)] = None) -> None:
+        super().__init__(interval_s=1)
+
+
+def test_what_may_stay_empty_is_shown_when_it_brings_an_example() -> None:
+    assert examples(bounded=Bounded).tree("bounded")["components"]["bounded"]["args"] == {"floor": 40000}
 
 
 class Coded(TickService):
