@@ -8,6 +8,7 @@ finds a service's code running, it raises there: the service is faulted and unlo
 from __future__ import annotations
 
 import asyncio
+import atexit
 import signal
 import threading
 import time
@@ -60,6 +61,7 @@ class Watchdog:
         if threading.current_thread() is threading.main_thread():
             self._loop = asyncio.get_running_loop()
             signal.signal(signal.SIGALRM, self._ring)
+            atexit.register(self.stop)  # a loop that ends without stopping us must not end the process by an alarm
             self.beat()
 
     def beat(self) -> None:
@@ -73,7 +75,8 @@ class Watchdog:
         if self._loop is not None:
             self._loop = None
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+            atexit.unregister(self.stop)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         # Python calls this between two steps of whatever runs, in its context: so nobody else is hit.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from operator import sub
 
 import msgspec
 
@@ -45,44 +46,68 @@ EXACT = Tolerance(price_bps=Decimal(0), size_share=Decimal(0))
 
 def difference(wanted: Iterable[Quote], tracker: OrderTracker, tolerance: Tolerance = EXACT) -> Plan:
     """Return what brings the tracked orders to the wanted ones."""
+    wanted = tuple(wanted)
+    best_bid, best_ask = _innermost(wanted)
+    if _all_stay(wanted, tracker, tolerance, best_bid, best_ask):
+        return _NOTHING
     slots = tracker.slots()
     cancel: list[TrackedOrder] = []
     place: list[Quote] = []
-    wanted = tuple(wanted)
-    best_bid, best_ask = _innermost(wanted)
-    # The loop below runs for every level on every tick, so it is written out.
-    price_bps, size_share, side_of_bids = tolerance.price_bps, tolerance.size_share, Side.BUY
-    kept = 0
     for quote in wanted:
-        side = quote.side
-        order = slots.get((side, quote.level))
+        order = slots.get((quote.side, quote.level))
         if order is None:
             place.append(quote)
             continue
-        kept += 1
         if order.status not in _STEADY:
             continue
-        price, size = order.price, quote.size_base
-        moved = price - quote.price
-        surplus = order.size_base - order.filled_base - size
         # Within tolerance of its own wanted price, an old order may still stand across a new one on the other side.
-        if side is side_of_bids:
-            across = best_ask is not None and price >= best_ask
-        else:
-            across = best_bid is not None and price <= best_bid
-        if (
-            across
-            or (moved and abs(moved) * BPS >= price * price_bps)
-            or (surplus and abs(surplus) > size * size_share)
-        ):
+        across = (
+            (best_ask is not None and order.price >= best_ask)
+            if quote.side is Side.BUY
+            else (best_bid is not None and order.price <= best_bid)
+        )
+        if across or not _close(order, quote, tolerance):
             cancel.append(order)
             place.append(quote)
-    if kept < len(tracker.live):
-        slots_wanted = {(quote.side, quote.level) for quote in wanted}
-        cancel += [
-            order for order in tracker.live.values() if order.status in _STEADY and order.slot not in slots_wanted
-        ]
+    slots_wanted = {(quote.side, quote.level) for quote in wanted}
+    cancel += [order for order in tracker.live.values() if order.status in _STEADY and order.slot not in slots_wanted]
     return Plan(tuple(cancel), tuple(place))
+
+
+_NOTHING = Plan()
+
+
+def _all_stay(
+    wanted: tuple[Quote, ...],
+    tracker: OrderTracker,
+    tolerance: Tolerance,
+    best_bid: Decimal | None,
+    best_ask: Decimal | None,
+) -> bool:
+    """Whether every wanted order rests where it is wanted, and nothing else does. False says nothing.
+
+    The usual answer, found with a few passes over plain lists; it is never more lenient than looking at each order,
+    and a test holds the two against each other.
+    """
+    rests = tracker.standing()
+    if rests is None or rests.slots != [(quote.side, quote.level) for quote in wanted]:
+        return False
+    moved: Decimal = max(map(abs, map(sub, rests.prices, [quote.price for quote in wanted])))
+    if moved and moved * BPS >= rests.lowest * tolerance.price_bps:
+        return False
+    if best_bid is not None and best_ask is not None and best_ask - best_bid <= moved:
+        return False
+    sizes = [quote.size_base for quote in wanted]
+    if sizes == rests.remaining_base:
+        return True
+    surplus: Decimal = max(map(abs, map(sub, rests.remaining_base, sizes)))
+    return surplus <= min(sizes) * tolerance.size_share
+
+
+def _close(order: TrackedOrder, quote: Quote, tolerance: Tolerance) -> bool:
+    if has_moved(order.price, quote.price, tolerance):
+        return False
+    return abs(order.remaining_base - quote.size_base) <= quote.size_base * tolerance.size_share
 
 
 def has_moved(resting: Decimal, wanted: Decimal, tolerance: Tolerance) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from enum import StrEnum
 
+import msgspec
+
 from engine.core.clock import Clock
 from engine.core.decimals import ZERO
 from engine.market.types import FINAL, Fill, OrderReport, OrderStatus, Quote, Side
@@ -167,6 +169,23 @@ class TrackedOrder:
         return self.confirmed and self.status in _RESTING
 
 
+class Exposure(msgspec.Struct, frozen=True):
+    """How much every live order together may still change the position, and its notional at the orders' own prices."""
+
+    bids_base: Decimal
+    asks_base: Decimal
+    notional_quote: Decimal
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Orders that rest, as columns: slot, price, what is left of each, and the lowest price."""
+
+    slots: list[Slot]
+    prices: list[Decimal]
+    remaining_base: list[Decimal]
+    lowest: Decimal
+
+
 class OrderTracker:
     """The orders of one deployment in one market.
 
@@ -181,6 +200,8 @@ class OrderTracker:
         """The last orders that ended, for words that come late. Bounded."""
         self._seen: dict[str, None] = {}
         """Ids of fills already counted, oldest first. Bounded."""
+        self._exposure: Exposure | None = None
+        self._standing: Standing | None = None
         self._clock = clock
         self._on_changed = on_changed
 
@@ -194,6 +215,32 @@ class OrderTracker:
     def slots(self) -> dict[Slot, TrackedOrder]:
         """Every held slot. For reading only."""
         return self._slots
+
+    def exposure(self) -> Exposure:
+        """What every live order together may still do. Summed again only after something changed."""
+        if self._exposure is None:
+            sums = {Side.BUY: ZERO, Side.SELL: ZERO}
+            notional = ZERO
+            for order in self.live.values():
+                sums[order.side] += order.exposure_base
+                notional += order.exposure_base * order.price
+            self._exposure = Exposure(sums[Side.BUY], sums[Side.SELL], notional)
+        return self._exposure
+
+    def standing(self) -> Standing | None:
+        """Every live order, when all of them rest steadily in slots; None when any does not. Kept until a change."""
+        if self._standing is None and self.live and len(self._slots) == len(self.live) and self.all_rest():
+            orders = list(self._slots.values())
+            self._standing = Standing(
+                [(order.side, order.level) for order in orders],
+                [order.price for order in orders],
+                [order.remaining_base for order in orders],
+                min(order.price for order in orders),
+            )
+        return self._standing
+
+    def _changed(self) -> None:
+        self._exposure = self._standing = None
 
     def working(self) -> Iterator[TrackedOrder]:
         """Orders that are not final."""
@@ -226,6 +273,7 @@ class OrderTracker:
 
     def write_off(self, order: TrackedOrder) -> None:
         """Stop waiting for an order's executions."""
+        self._changed()
         if self.live.pop(order.client_order_id, None) is not None:
             self._ended[order.client_order_id] = order
 
@@ -243,6 +291,7 @@ class OrderTracker:
             at=self._clock.monotonic(),
             ts_ns=self._clock.now_ns(),
         )
+        self._changed()
         self.live[client_order_id] = order
         self._slots[slot] = order
         order.slot = slot
@@ -278,6 +327,7 @@ class OrderTracker:
         order.filled_base = max(report.filled_base, order.booked_base)
         order.status = report.status if report.status in FINAL else OrderStatus.UNKNOWN
         order.confirmed = confirmed
+        self._changed()
         self.live[order.client_order_id] = order
         return order
 
@@ -342,6 +392,7 @@ class OrderTracker:
         self._take(order, event, reason)
 
     def _take(self, order: TrackedOrder, event: OrderEvent, reason: str, filled_base: Decimal = ZERO) -> None:
+        self._changed()
         old = order.status
         grown = filled_base > order.filled_base
         if grown:

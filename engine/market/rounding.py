@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from operator import mul
 
 from engine.core.decimals import WIDE, ZERO
 from engine.market.types import Instrument, Quote, Side
@@ -94,15 +93,15 @@ class Rounding:
         return self.ticks.floors(prices) if side is Side.BUY else self.ticks.ceils(prices)
 
     def accepts_all(self, prices: Sequence[Decimal], sizes: Sequence[Decimal]) -> bool:
-        """Whether orders all have a price and are large enough for the venue; `below_minimum` says which is not."""
-        least_size = self.instrument.min_size_base or ZERO
-        least = self.instrument.min_notional_quote
-        smallest = min(sizes)
+        """Whether orders all have a price and are large enough for the venue; False may err, as `below_minimum` does
+        not."""
+        lowest, smallest = min(prices), min(sizes)
+        least_size, least = self.instrument.min_size_base, self.instrument.min_notional_quote
         return (
             smallest > ZERO
-            and smallest >= least_size
-            and min(prices) > ZERO
-            and (least is None or min(map(mul, prices, sizes)) >= least)
+            and lowest > ZERO
+            and (least_size is None or smallest >= least_size)
+            and (least is None or lowest * smallest >= least)
         )
 
     def below_minimum(self, quote: Quote) -> str:

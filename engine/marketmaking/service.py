@@ -337,6 +337,7 @@ class MarketMaking(Component):
             position_base=self.account.position.base,
             total_pnl_quote=self.account.total_quote(self._mark),
             orders=self.tracker.live.values(),
+            exposure=self.tracker.exposure(),
             activity=self.activity,
             balances=self.account.balances,
             resets=self._resets,

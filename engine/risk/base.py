@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core.states import State
 from engine.execution.activity import Activity
-from engine.execution.tracker import TrackedOrder
+from engine.execution.tracker import Exposure, TrackedOrder
 from engine.market.types import Balance, Quote, QuoteSet
 from engine.marketmaking.base import Trip
 from engine.venues.base import MarketFeed
@@ -32,6 +32,8 @@ class RiskState(msgspec.Struct, frozen=True, kw_only=True):
     """Realised plus unrealised at `mark` minus fees; None before the first mid of a session with a position."""
     orders: Collection[TrackedOrder]
     """Every order that may still change the position."""
+    exposure: Exposure | None = None
+    """The sums over `orders`, where somebody keeps them."""
     activity: Activity = msgspec.field(default_factory=Activity)
     balances: Mapping[str, Balance] = {}
     """The venue's last word by asset; empty when there is no account."""

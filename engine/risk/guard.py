@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from operator import mul
 from typing import Annotated
 
 from engine.core.component import Component
@@ -104,57 +105,35 @@ class Limits(Component):
         """Whether every one of some orders on the grid is allowed. False says nothing: the slow way then finds out
         which is not, and why.
 
-        Yes is the usual answer, so it is found in one pass without a word being made. It is never more lenient than
-        the slow way; a test holds the two against each other.
+        Yes is the usual answer, so it is found without a word being made. It is never more lenient than the slow way;
+        a test holds the two against each other.
         """
-        bids = asks = notional = ZERO
-        held: dict[Slot, TrackedOrder] = {}
-        for order in state.orders:
-            if order.slot is not None:
-                held[order.slot] = order
-                continue
-            notional += order.exposure_base * order.price
-            if order.side is _BUY:
-                bids += order.exposure_base
-            else:
-                asks += order.exposure_base
+        prices = [quote.price for quote in quotes]
+        sizes = [quote.size_base for quote in quotes]
+        values = list(map(mul, prices, sizes))
         band = reference * self._band
         low, high = reference - band, reference + band
-        largest = self.max_order_size_quote
-        best_bid, best_ask = ZERO, high + high
-        for quote in quotes:
-            price, size, side = quote.price, quote.size_base, quote.side
-            value = price * size
-            if value > largest or not low < price <= high:
-                return False
-            if rests := held.pop((side, quote.level), None):
-                # Only one of the two will rest, and it may be either.
-                resting = rests.size_base - rests.booked_base
-                if resting > size:
-                    size = resting
-                if (other := resting * rests.price) > value:
-                    value = other
-            notional += value
-            if side is _BUY:
-                bids += size
-                if price > best_bid:
-                    best_bid = price
-            else:
-                asks += size
-                if price < best_ask:
-                    best_ask = price
-        for order in held.values():
-            size = order.size_base - order.booked_base
-            notional += size * order.price
-            if order.side is _BUY:
-                bids += size
-            else:
-                asks += size
+        if not (low < min(prices) and max(prices) <= high and max(values) <= self.max_order_size_quote):
+            return False
+        if len(set(prices)) < len(prices):
+            return False
+        best_bid = max([quote.price for quote in quotes if quote.side is _BUY], default=low)
+        best_ask = min([quote.price for quote in quotes if quote.side is not _BUY], default=high + high)
+        if best_bid >= best_ask:
+            return False
+        rests = state.exposure
+        if rests is not None:
+            # Far from every limit, wanted and resting orders fit even if all of both were to rest.
+            bids = sum([quote.size_base for quote in quotes if quote.side is _BUY], rests.bids_base)
+            asks = sum(sizes, ZERO) - bids + rests.bids_base + rests.asks_base
+            if self._within(state, reference, bids, asks, sum(values, rests.notional_quote)):
+                return True
+        return self._within(state, reference, *_worst(quotes, values, state.orders))
+
+    def _within(self, state: RiskState, reference: Decimal, bids: Decimal, asks: Decimal, notional: Decimal) -> bool:
         position = state.position_base
         return (
-            best_bid < best_ask
-            and len({quote.price for quote in quotes}) == len(quotes)
-            and notional <= self.max_open_notional_quote
+            notional <= self.max_open_notional_quote
             and (position + bids) * reference <= self.max_position_quote
             and (asks - position) * reference <= self.max_position_quote
         )
@@ -220,6 +199,33 @@ class Limits(Component):
         if notional > self.max_order_size_quote:
             return f"{_short(notional)} {instrument.quote} is over the order limit of {self.max_order_size_quote}"
         return ""
+
+
+def _worst(
+    quotes: Sequence[Quote], values: Sequence[Decimal], orders: Iterable[TrackedOrder]
+) -> tuple[Decimal, Decimal, Decimal]:
+    """Bids and asks in base and their notional if all filled, of wanted and resting orders.
+
+    Of a wanted order and the one in its slot only one will rest, and it may be either: the larger counts.
+    """
+    sums = {_BUY: ZERO, Side.SELL: ZERO}
+    notional = ZERO
+    held: dict[Slot, TrackedOrder] = {}
+    for order in orders:
+        if order.slot is not None:
+            held[order.slot] = order
+        else:
+            sums[order.side] += order.exposure_base
+            notional += order.exposure_base * order.price
+    for quote, value in zip(quotes, values, strict=True):
+        rests = held.pop((quote.side, quote.level), None)
+        resting = ZERO if rests is None else rests.exposure_base
+        sums[quote.side] += max(quote.size_base, resting)
+        notional += value if rests is None else max(value, resting * rests.price)
+    for order in held.values():
+        sums[order.side] += order.exposure_base
+        notional += order.exposure_base * order.price
+    return sums[_BUY], sums[Side.SELL], notional
 
 
 class _Exposure:

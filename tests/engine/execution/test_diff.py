@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.execution.diff import Tolerance, difference
 from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
-from engine.market.types import OrderStatus, Quote, Side
+from engine.market.types import Fill, OrderReport, OrderStatus, Quote, Side
 from engine.testing import ManualClock
 
 D = Decimal
@@ -94,3 +96,73 @@ def test_an_order_without_a_slot_is_cancelled() -> None:
     plan = difference([quote("buy", 0, "99")], resting.tracker, FIVE_BPS)
     assert plan.cancel == (resting.orders[0],)
     assert plan.place == (quote("buy", 0, "99"),)
+
+
+BOOK = st.lists(
+    st.tuples(
+        st.sampled_from([Side.BUY, Side.SELL]), st.integers(0, 2), st.integers(9_990, 10_010), st.integers(8, 12)
+    ),
+    max_size=5,
+    unique_by=lambda drawn: drawn[:2],
+)
+
+
+@given(resting=BOOK, wanted=BOOK, price_bps=st.sampled_from([0, 1, 5, 10]), size_share=st.sampled_from(["0", "0.25"]))
+def test_nothing_is_done_only_where_nothing_would_be_done_order_by_order(
+    resting: list[tuple[Side, int, int, int]],
+    wanted: list[tuple[Side, int, int, int]],
+    price_bps: int,
+    size_share: str,
+) -> None:
+    tracker = OrderTracker(symbol="A/B", clock=ManualClock(), on_changed=lambda event: None)
+    for number, (side, level, price, size) in enumerate(resting):
+        quote = Quote(side=side, level=level, price=D(price), size_base=D(size))
+        tracker.conclude(tracker.open(str(number), quote), OrderEvent.ACCEPTED, "")
+    quotes = [Quote(side=side, level=level, price=D(price), size_base=D(size)) for side, level, price, size in wanted]
+    tolerance = Tolerance(price_bps=D(price_bps), size_share=D(size_share))
+
+    plan = difference(quotes, tracker, tolerance)
+
+    # An order that no slot can hold rests beside them: the quick way is closed, all else is the same.
+    stranger = OrderReport(
+        ts_ns=0, client_order_id="left", venue_order_id="", symbol="A/B", side=Side.BUY, price=D(1),
+        size_base=D(1), filled_base=D(0), status=OrderStatus.OPEN,
+    )  # fmt: skip
+    tracker.adopt(stranger)
+    assert difference(quotes, tracker, tolerance) == plan
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["open", "accept", "fill", "cancel", "lose", "end"]), st.integers(0, 3)), max_size=30
+    )
+)
+def test_what_the_tracker_keeps_summed_up_is_what_its_orders_add_up_to(steps: list[tuple[str, int]]) -> None:
+    tracker = OrderTracker(symbol="A/B", clock=ManualClock(), on_changed=lambda event: None)
+    for number, (act, level) in enumerate(steps):
+        order = tracker.at((Side.BUY, level))
+        if act == "open" and order is None:
+            tracker.open(str(number), Quote(side=Side.BUY, level=level, price=D(10 - level), size_base=D(4)))
+        elif order is not None and act == "fill":
+            tracker.book(a_fill(order, number))
+        elif order is not None and act == "cancel":
+            tracker.cancel_sent([order])
+        elif order is not None and act == "lose":
+            tracker.lose(order, "no answer")
+        elif order is not None and act in ("accept", "end"):
+            tracker.conclude(order, OrderEvent.ACCEPTED if act == "accept" else OrderEvent.CANCELLED, "")
+
+        live = list(tracker.live.values())
+        assert tracker.exposure().bids_base == sum((each.exposure_base for each in live), D(0))
+        assert tracker.exposure().notional_quote == sum((each.exposure_base * each.price for each in live), D(0))
+        standing = tracker.standing()
+        assert (standing is not None) == (bool(live) and tracker.all_rest())
+        if standing is not None:
+            assert standing.remaining_base == [each.remaining_base for each in tracker.slots().values()]
+
+
+def a_fill(order: TrackedOrder, number: int) -> Fill:
+    return Fill(
+        ts_ns=0, fill_id=str(number), client_order_id=order.client_order_id, venue_order_id="", symbol="A/B",
+        side=order.side, price=order.price, size_base=D(1), fee=D(0), fee_asset="B",
+    )  # fmt: skip

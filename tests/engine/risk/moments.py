@@ -51,5 +51,6 @@ class Moment:
             "position_base": D(0),
             "total_pnl_quote": D(0),
             "orders": self.tracker.live.values(),
+            "exposure": self.tracker.exposure(),
         }
         return RiskState(**fields | changes)

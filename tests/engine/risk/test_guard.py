@@ -252,8 +252,10 @@ def test_the_quick_way_through_review_allows_nothing_that_the_thorough_one_refus
     quotes = tuple(Quote(side=s, level=n, price=p, size_base=z) for s, n, p, z in wanted)
     state = moment.state(position_base=position)
 
+    summed = checks.review(QuoteSet(quotes=quotes, on_grid=True), moment.state(position_base=position, exposure=None))
     quick = checks.review(QuoteSet(quotes=quotes, on_grid=True), state)
     thorough = checks.review(QuoteSet(quotes=quotes), state)
 
+    assert summed == quick
     assert quick.quotes == thorough.quotes
     assert quick.notes == thorough.notes
