@@ -76,6 +76,11 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 50},
         },
+        "store reports": {
+            "task": "monitoring.store_reports",
+            "schedule": 60.0,
+            "options": {"expires": 50},
+        },
         "drop old samples": {
             "task": "monitoring.drop_old_samples",
             "schedule": crontab(hour=3, minute=17),

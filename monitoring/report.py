@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -24,6 +24,12 @@ class Row:
 class Section:
     title: str
     rows: tuple[Row, ...]
+    source: str = ""
+    """Where the figures are from, and how exact that is."""
+
+
+FROM_FILLS = "from fills, exact"
+FROM_SAMPLES = "from samples, rounded"
 
 
 def rows_of(figures: Mapping[str, Any], market: Market) -> list[Section]:
@@ -59,13 +65,17 @@ def rows_of(figures: Mapping[str, Any], market: Market) -> list[Section]:
             (
                 Row("Volume", figure(figures.get("volume_quote"), 2), quote),
                 Row("Fills", figure(figures.get("fills"))),
-                Row("Realised", money("realised_quote"), quote, "completed round trips"),
-                Row("Unrealised", money("unrealised_quote"), quote, "at the last mid"),
+                Row("Realised", money("realised_quote"), quote, "against average cost, fees excluded"),
+                Row("Unrealised", money("unrealised_quote"), quote, "at the last mid, which samples round"),
                 Row("Fees", figure(figures.get("fees_quote"), 4), quote),
-                Row("Net", money("net_quote"), quote, "realised plus unrealised minus fees"),
+                Row("Net", money("net_quote"), quote, _net_note(figures.get("fees"))),
                 Row("Inventory change", signed(figures.get("inventory_delta_base"), 8), base),
             ),
+            FROM_FILLS,
         ),
+        *_round_trips(figures.get("round_trips"), quote),
+        *_fees(figures.get("fees"), quote),
+        *_flows(figures.get("flows")),
         Section(
             "Quotes",
             (
@@ -75,8 +85,9 @@ def rows_of(figures: Mapping[str, Any], market: Market) -> list[Section]:
                 Row("Bids up", percent(_decimal(sides["bids"].get("uptime_share"))), "%"),
                 Row("Asks up", percent(_decimal(sides["asks"].get("uptime_share"))), "%"),
             ),
+            FROM_SAMPLES,
         ),
-        Section("Depth, bids · asks", tuple(_depth_rows(sides, quote))),
+        Section("Depth, bids · asks", tuple(_depth_rows(sides, quote)), FROM_SAMPLES),
         Section(
             "Trading",
             (
@@ -90,6 +101,7 @@ def rows_of(figures: Mapping[str, Any], market: Market) -> list[Section]:
                 Row("Cancels", figure(figures.get("cancels"))),
                 Row("Rejections", figure(figures.get("rejections"))),
             ),
+            "markouts from samples, the rest exact",
         ),
     ]
     findings = figures.get("findings") or {}
@@ -99,6 +111,52 @@ def rows_of(figures: Mapping[str, Any], market: Market) -> list[Section]:
             rows.insert(0, Row("Ended early", "", note=problem))
         sections.append(Section("The recording", tuple(rows)))
     return sections
+
+
+def _net_note(fees: Sequence[Mapping[str, Any]] | None) -> str:
+    missing = [f"{figure(each['unpriced'])} {each['asset']}" for each in fees or () if _decimal(each["unpriced"])]
+    note = "realised plus unrealised minus fees"
+    return f"{note}; fees of {' and '.join(missing)} are missing, since they have no rate yet" if missing else note
+
+
+def _round_trips(trips: Mapping[str, Any] | None, quote: str) -> Iterator[Section]:
+    """Reports of before round trips were counted have none."""
+    if trips is None:
+        return
+    completed = trips["completed"]
+    rows = (
+        Row("Completed", figure(completed), note="first in, first out"),
+        Row("Earned by them", signed(trips["completed_quote"], 4), quote, "fees excluded"),
+        Row("Realised", signed(trips["realised_quote"], 4), quote, "parts of open ones included"),
+        Row("With a profit", percent(Decimal(trips["won"]) / completed if completed else None), "%"),
+        Row("Held on average", duration(None if (s := trips["average_holding_s"]) is None else float(s))),
+    )
+    yield Section("Round trips", rows, FROM_FILLS)
+
+
+def _fees(fees: Sequence[Mapping[str, Any]] | None, quote: str) -> Iterator[Section]:
+    rows: list[Row] = []
+    for each in fees or ():
+        rows.append(Row(f"Paid in {each['asset']}", figure(each["paid"]), each["asset"]))
+        rows.append(Row("booked", figure(each["booked_quote"], 4), quote))
+        if _decimal(each["unpriced"]):
+            rows.append(Row("unpriced", figure(each["unpriced"]), each["asset"], "no rate yet: missing from PnL"))
+    if rows:
+        yield Section("Fees by asset", tuple(rows), FROM_FILLS)
+
+
+def _flows(flows: Sequence[Mapping[str, Any]] | None) -> Iterator[Section]:
+    rows = tuple(
+        Row(
+            each["asset"],
+            signed(each["change"], 8),
+            each["asset"],
+            ", ".join(f"{kind} {signed(moved, 8)}" for kind, moved in each["by_kind"].items()),
+        )
+        for each in flows or ()
+    )
+    if rows:
+        yield Section("Balances moved by fills", rows, FROM_FILLS)
 
 
 def _depth_rows(sides: Mapping[str, Mapping[str, Any]], quote: str) -> list[Row]:

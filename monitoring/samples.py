@@ -55,6 +55,28 @@ def row_of(sample: Sample, deployment_id: int, client_id: int) -> tuple[Any, ...
     return tuple(row)
 
 
+TALLIED = (
+    *("ts", "state", "mid", "market_spread_bps", "own_bid", "own_ask", "own_spread_bps"),
+    *(column for columns in BANDS.values() for column in columns),
+)
+"""What a session report reads of a sample."""
+
+
+def read_tallied(
+    deployment_id: int, start: datetime.datetime, end: datetime.datetime, *, step_s: int = 1
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of TALLIED in order of time, both ends included; with a step, one of every so many seconds."""
+    picked = "" if step_s == 1 else " AND floor(extract(epoch FROM ts))::bigint %% %(step)s = 0"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(TALLIED)} FROM monitoring_sample_all WHERE deployment_id = %(deployment)s"
+            f" AND ts >= %(start)s AND ts <= %(end)s{picked} ORDER BY ts",
+            {"deployment": deployment_id, "start": start, "end": end, "step": step_s},
+        )
+        while rows := cursor.fetchmany(2000):
+            yield from rows
+
+
 DAILY = ("monitoring_sample", "monitoring_measurement")
 """Tables with a partition a day; the others have one a month."""
 

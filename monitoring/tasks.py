@@ -11,6 +11,7 @@ from django.db import OperationalError
 
 from monitoring.measurements import drop_old_measurements, move_measurements
 from monitoring.samples import drop_old_samples, move_samples
+from monitoring.sessions import reports_store
 
 log = structlog.get_logger()
 
@@ -33,3 +34,12 @@ def drop_old_samples_task() -> list[str]:
     if dropped:
         log.info("old samples dropped", partitions=dropped, kept_days=settings.SAMPLE_DAYS)
     return dropped
+
+
+@shared_task(name="monitoring.store_reports", ignore_result=True)
+def store_reports_task() -> int:
+    """Once a minute. What a missed run leaves behind, the next one stores."""
+    stored = reports_store()
+    if stored:
+        log.info("session reports stored", reports=stored)
+    return stored

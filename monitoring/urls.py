@@ -1,6 +1,6 @@
 from django.urls import path
 
-from monitoring.views import deployments, desk, mandates, panels, portal, replays, series
+from monitoring.views import deployments, desk, mandates, panels, portal, replays, reports, series
 
 app_name = "monitoring"
 
@@ -18,6 +18,9 @@ urlpatterns = [
     path("deployments/<int:pk>/orders/", panels.deployment_orders, name="deployment_orders"),
     path("deployments/<int:pk>/events/", panels.deployment_events, name="deployment_events"),
     path("deployments/<int:pk>/measurements/", panels.deployment_measurements, name="deployment_measurements"),
+    path("deployments/<int:pk>/sessions/", reports.deployment_sessions, name="deployment_sessions"),
+    path("deployments/<int:pk>/report/", reports.deployment_report, name="deployment_report"),
+    path("deployments/<int:pk>/report/<int:report>/", reports.stored_report, name="stored_report"),
     path("replays/", replays.replays, name="replays"),
     path("replays/<int:pk>/", replays.replay, name="replay"),
     path("replays/<int:pk>/report/", replays.report, name="replay_report"),

@@ -14,11 +14,22 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.accounting.roundtrips import RoundTripFigures
+from engine.accounting.session_money import AssetFees, AssetFlow, SessionMoney
 from engine.core.clock import NS
 from engine.core.decimals import BPS, ZERO
 from engine.core.states import State
 from engine.market.types import OrderStatus, Side
-from engine.metrics.events import BANDS_BPS, Event, FillRecorded, OrderChanged, RecordingEnded, Sample, StateChanged
+from engine.metrics.events import (
+    BANDS_BPS,
+    Event,
+    FeesPriced,
+    FillRecorded,
+    OrderChanged,
+    RecordingEnded,
+    Sample,
+    StateChanged,
+)
 
 
 class SideFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +90,12 @@ class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
     fill_rate: Decimal | None
     """orders_filled over orders, refused ones left out."""
 
+    round_trips: RoundTripFigures = RoundTripFigures()
+    """First in, first out: beside realised_quote, which goes by average cost."""
+    fees: tuple[AssetFees, ...] = ()
+    flows: tuple[AssetFlow, ...] = ()
+    """What the fills moved, asset by asset: the change of the venue's balances by them."""
+
     recording_problem: str = ""
     findings: dict[str, int] = {}
 
@@ -110,8 +127,8 @@ class SessionTally:
         self._up_ns = dict.fromkeys(Side, 0)
         self._depths = {side: [ZERO] * len(BANDS_BPS) for side in Side}
         # Money, from fills
-        self._volume = self._realised = self._fees = ZERO
-        self._fills = self._fills_without_mid = 0
+        self._money = SessionMoney()
+        self._fills_without_mid = 0
         self._captured = self._captured_volume = ZERO
         self._markouts = {seconds: _Markout(seconds) for seconds in (1, 10)}
         self._mid: Decimal | None = None
@@ -133,18 +150,22 @@ class SessionTally:
                 self._on_sample(event)
             case FillRecorded():
                 self._on_fill(event)
+            case FeesPriced():
+                self.reach(event.ts_ns)
+                self._money.on_priced(event)
             case OrderChanged():
                 self._on_order(event)
             case StateChanged():
-                self._reach(event.ts_ns)
+                self.reach(event.ts_ns)
             case RecordingEnded():
-                self._reach(event.ts_ns)
+                self.reach(event.ts_ns)
                 self._weigh(event.ts_ns)
                 self._problem, self._findings, self._over = event.problem, dict(event.findings), True
             case _:
                 pass
 
-    def _reach(self, ts_ns: int) -> None:
+    def reach(self, ts_ns: int) -> None:
+        """Count a moment as part of the session, whether or not anything happened at it."""
         # Before a recording rolls, its clock may stand at zero: such a stamp is not a time.
         if self._start_ns is None and ts_ns > 0:
             self._start_ns = ts_ns
@@ -153,7 +174,7 @@ class SessionTally:
     # Time
 
     def _on_sample(self, sample: Sample) -> None:
-        self._reach(sample.ts_ns)
+        self.reach(sample.ts_ns)
         self._weigh(sample.ts_ns)
         self._standing = sample
         self._samples += 1
@@ -165,7 +186,7 @@ class SessionTally:
         self._mid = sample.mid
         self._unrealised = sample.unrealised_quote
         if self._unrealised_start is None:
-            self._unrealised_start = sample.unrealised_quote if not self._fills else ZERO
+            self._unrealised_start = sample.unrealised_quote if not self._money.fills else ZERO
         for markout in self._markouts.values():
             markout.reach(sample.ts_ns, sample.mid)
 
@@ -200,16 +221,17 @@ class SessionTally:
     def _on_fill(self, event: FillRecorded) -> None:
         fill = event.fill
         notional = fill.price * fill.size_base
-        self._reach(fill.ts_ns)
-        if self._position_start is None:
-            self._position_start = event.position_base - fill.side.sign * fill.size_base
-        self._position = event.position_base
-        self._fills += 1
-        self._volume += notional
-        self._realised += event.realised_quote
-        self._fees += event.fee_quote
+        self.reach(fill.ts_ns)
+        self._money.on_fill(event)
         mid = event.mid if event.mid is not None else self._mid
-        if mid is not None:
+        if self._position_start is None:
+            self._position_start = self._money.position_start
+            if mid is not None and self._position_start:
+                self._unrealised_start = self._position_start * mid - self._money.cost_start
+        self._position = event.position_base
+        if mid is not None and event.cost_quote is not None:
+            self._unrealised = event.position_base * mid - event.cost_quote
+        elif mid is not None:
             self._unrealised = event.position_base * (mid - event.average_cost)
         if event.mid is None:
             self._fills_without_mid += 1
@@ -233,6 +255,13 @@ class SessionTally:
         if event.new.is_final:
             self._touched.discard(event.client_order_id)
 
+    def count_orders(self, *, orders: int, cancels: int, rejections: int, filled: int) -> None:
+        """Take orders that were counted elsewhere, instead of every change of each."""
+        self._orders += orders
+        self._cancels += cancels
+        self._rejections += rejections
+        self._orders_filled += filled
+
     # Figures
 
     def report(self) -> SessionReport:
@@ -247,6 +276,7 @@ class SessionTally:
         unrealised = None
         if self._unrealised is not None:
             unrealised = self._unrealised - (self._unrealised_start or ZERO)
+        money = self._money
         accepted = self._orders - self._rejections
         return SessionReport(
             start_ns=start_ns,
@@ -256,12 +286,12 @@ class SessionTally:
             observed_s=Decimal(self._observed_ns) / NS,
             unobserved_share=1 - _share(self._observed_ns, total_ns),
             active_share=_share(self._active_ns, total_ns),
-            volume_quote=self._volume,
-            fills=self._fills,
-            realised_quote=self._realised,
+            volume_quote=money.volume,
+            fills=money.fills,
+            realised_quote=money.realised,
             unrealised_quote=unrealised,
-            fees_quote=self._fees,
-            net_quote=None if unrealised is None else self._realised + unrealised - self._fees,
+            fees_quote=money.fees,
+            net_quote=None if unrealised is None else money.realised + unrealised - money.fees,
             inventory_delta_base=self._position - (self._position_start or ZERO),
             captured_spread_bps=_mean(self._captured, self._captured_volume),
             fills_without_mid=self._fills_without_mid,
@@ -277,6 +307,9 @@ class SessionTally:
             rejections=self._rejections,
             orders_filled=self._orders_filled,
             fill_rate=_mean(Decimal(self._orders_filled), accepted),
+            round_trips=money.round_trips,
+            fees=money.fees_by_asset(),
+            flows=money.flows(),
             recording_problem=self._problem,
             findings=self._findings,
         )

@@ -45,7 +45,17 @@ def render_report(report: SessionReport, *, title: str = "Session report", base:
         _row("Unrealised PnL", _signed(report.unrealised_quote, 4), quote),
         _row("Fees", _plain(report.fees_quote, 4), quote),
         _row("Net", _signed(report.net_quote, 4), quote),
+        *(
+            _row(f"  unpriced, missing from it: {each.asset}", _plain(each.unpriced, 8))
+            for each in report.fees
+            if each.unpriced
+        ),
         _row("Inventory change", _signed(report.inventory_delta_base, 8), base),
+        "",
+        _row("Round trips", str(report.round_trips.completed), "first in, first out"),
+        _row("  their PnL", _signed(report.round_trips.completed_quote, 4), f"{quote}, fees excluded".lstrip(", ")),
+        _row("  with a profit", _percent(report.round_trips.won_share)),
+        _row("  held on average", _plain(report.round_trips.average_holding_s, 1), "s"),
         "",
         _row("Captured spread", _signed(report.captured_spread_bps, 3), "bps, at the fill"),
         _row("Mark-out after 1 s", _signed(report.markout_1s_bps, 3), "bps, positive is a loss"),

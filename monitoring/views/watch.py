@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
+from monitoring.sessions import unpriced_fees
 from monitoring.targets import targets
 from strategies.models import Deployment
 
@@ -18,6 +19,7 @@ def watch_context(deployment: Deployment, *, shows_pnl: bool = True, replay: boo
         "market": deployment.market,
         "targets": targets(deployment.mandate),
         "shows_pnl": shows_pnl,
+        "unpriced": unpriced_fees(deployment.pk) if shows_pnl else {},
         "ranges": REPLAY_RANGES if replay else RANGES,
         "series_url": reverse("monitoring:series", args=[deployment.pk]),
         "live_path": f"/ws/deployments/{deployment.pk}/",

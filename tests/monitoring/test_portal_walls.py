@@ -17,7 +17,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
-from monitoring.models import Fill
+from monitoring.models import DeploymentEvent, FeeConversion, Fill, Order, SessionReport
 from monitoring.urls import urlpatterns
 from monitoring.views.mandates import kpi_context
 from tests.monitoring.samples import record
@@ -41,6 +41,13 @@ WALLS = [
     ("/portal/spreads.json", "monitoring_sample_hot", "40.0"),
     ("/deployments/{pk}/series.json", "monitoring_sample_hot", "40.0"),
     ("/deployments/{pk}/fills/", "monitoring_fill", "1.9960"),
+    ("/deployments/{pk}/sessions/", "monitoring_sessionreport", "4,321.00"),
+    ("/deployments/{pk}/sessions/", "monitoring_deploymentevent", "still running"),
+    ("/deployments/{pk}/report/", "monitoring_fill", "+7.5000"),
+    ("/deployments/{pk}/report/", "monitoring_sample_hot", "40.00"),
+    ("/deployments/{pk}/report/", "monitoring_order", '<td class="num">3<span'),
+    ("/deployments/{pk}/report/", "monitoring_feeconversion", "612.34"),
+    ("/deployments/{pk}/report/{report}/", "monitoring_sessionreport", "4,321.00"),
 ]
 
 DOOR = {
@@ -76,7 +83,11 @@ DESKS_OWN = {
 def alice(world: World) -> Browser:
     deployment = world.acorn.deployment
     deployment.created_at = timezone.now() - datetime.timedelta(days=2)
-    deployment.save(update_fields=["created_at"])
+    deployment.observed = "active"
+    deployment.save(update_fields=["created_at", "observed"])
+    world.acorn.mandate.shares_pnl = True
+    world.acorn.mandate.save(update_fields=["shares_pnl"])
+    furnish_a_session(world)
     record(deployment, timezone.now().replace(microsecond=0) - datetime.timedelta(seconds=66), 60)
     one = Decimal(1)
     Fill.objects.create(
@@ -93,7 +104,7 @@ def alice(world: World) -> Browser:
         fee_asset="USDT",
         is_maker=True,
         fee_quote=one,
-        realised_quote=one,
+        realised_quote=Decimal("7.5"),
         position_base=one,
         average_cost=one,
         realised_total_quote=one,
@@ -106,11 +117,53 @@ def alice(world: World) -> Browser:
     return browser
 
 
+def furnish_a_session(world: World) -> None:
+    deployment, began = world.acorn.deployment, timezone.now() - datetime.timedelta(seconds=70)
+    of_acorn = {"client": world.acorn.client, "deployment": deployment}
+    DeploymentEvent.objects.create(**of_acorn, at=began, token=deployment.token, kind="state", detail={"new": "active"})
+    figures = {"volume_quote": "4321", "fill_rate": None}
+    SessionReport.objects.create(
+        **of_acorn, starts_at=began - datetime.timedelta(days=1), ends_at=began, figures=figures, origin="records"
+    )
+    for number in range(3):
+        Order.objects.create(
+            **of_acorn,
+            client_order_id=f"o{number}",
+            token=1,
+            symbol=world.acorn.market.symbol,
+            side="buy",
+            level=number,
+            price=2,
+            size_base=1,
+            status="open",
+            created_at=timezone.now(),
+            updated_at=timezone.now(),
+        )
+    FeeConversion.objects.create(
+        **of_acorn,
+        number=1,
+        at=timezone.now(),
+        asset="BNB",
+        amount=1,
+        rate=Decimal("612.34"),
+        rate_source="venue mid",
+        rate_at=timezone.now(),
+        fee_quote=Decimal("612.34"),
+        fees_total_quote=Decimal("612.34"),
+        fills_total=1,
+    )
+
+
+def address(path: str, world: World) -> str:
+    stored = SessionReport.objects.get(deployment=world.acorn.deployment)
+    return path.format(pk=world.acorn.deployment.pk, report=stored.pk)
+
+
 @pytest.mark.parametrize(("path", "table", "figure"), WALLS)
 def test_a_page_shows_nothing_the_database_does_not_give_its_client(
     world: World, alice: Browser, path: str, table: str, figure: str
 ) -> None:
-    path = path.format(pk=world.acorn.deployment.pk)
+    path = address(path, world)
     assert figure in alice.get(path).content.decode()
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -120,7 +173,7 @@ def test_a_page_shows_nothing_the_database_does_not_give_its_client(
 
 @pytest.mark.parametrize("path", sorted({path for path, _, _ in WALLS}))
 def test_outside_the_wall_a_page_reads_no_more_than_whose_it_is(world: World, alice: Browser, path: str) -> None:
-    unbound: set[str] = set()
+    path, unbound = address(path, world), set[str]()
 
     def listen(execute: Callable, sql: str, params: object, many: bool, context: dict) -> object:
         if getattr(connection, "tenant_client_id", None) is None:
@@ -128,13 +181,16 @@ def test_outside_the_wall_a_page_reads_no_more_than_whose_it_is(world: World, al
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(listen):
-        assert alice.get(path.format(pk=world.acorn.deployment.pk)).status_code == 200
+        assert alice.get(path).status_code == 200
     assert unbound <= DOOR | {"clients_user"}
 
 
 def test_every_address_a_client_can_open_stands_behind_the_wall() -> None:
     """A new page is either the desk's own or listed above."""
-    tried = {re.sub(r"acorn-usdt", "<slug:slug>", path).replace("{pk}", "<int:pk>") for path, _, _ in WALLS}
+    tried = {
+        re.sub(r"acorn-usdt", "<slug:slug>", path).replace("{pk}", "<int:pk>").replace("{report}", "<int:report>")
+        for path, _, _ in WALLS
+    }
     assert tried == {f"/{each.pattern}" for each in urlpatterns if each.name not in DESKS_OWN}
 
 
@@ -142,7 +198,7 @@ def test_charlie_meets_nothing_of_acorn_on_any_page(world: World, alice: Browser
     charlie = Browser()
     charlie.force_login(world.charlie)
     for path in {path for path, _, _ in WALLS}:
-        page = charlie.get(path.format(pk=world.acorn.deployment.pk))
+        page = charlie.get(address(path, world))
         assert page.status_code == (200 if path in ("/portal/", "/portal/uptime.json", "/portal/spreads.json") else 404)
         assert "acorn" not in page.content.decode().lower()
         assert f'"{world.acorn.deployment.pk}"' not in page.content.decode()
