@@ -23,6 +23,7 @@ from strategies.choices import Mode
 
 PAPER = "exchanges.paper"
 REPLAY = "exchanges.replay"
+GROUP = "service.group"
 SEND = "marketmaking.executors.live"
 DRY_RUN = "marketmaking.executors.dry_run"
 SINKS = {"record": "sinks.postgres", "screen": "sinks.live"}
@@ -92,6 +93,7 @@ def blueprint(
         raise BlueprintError("Live trading needs sealed exchange credentials, which accounts cannot hold yet.")
     tree = parse_tree(yaml, filename=filename)
     components = _components(tree)
+    _refuse_group(tree, components)
     traded = _traded(tree, components, market, any_venue=mode is Mode.REPLAY)
     laid: Tree = {}
     for name, spec in components.items():
@@ -130,6 +132,16 @@ def _components(tree: Any) -> Tree:
                 f"The component {name} is {spec['id']}, which a deployment's mode brings; name the venue itself."
             )
     return components
+
+
+def _refuse_group(tree: Tree, components: Tree) -> None:
+    """A deployment's position, samples and leftovers are those of one market; a group's would be mixed up."""
+    service = components.get(str(tree.get("service", "")).removeprefix("@"), {})
+    if service.get("id") == GROUP:
+        raise BlueprintError(
+            "A deployment is one service on one market, and the service of this revision is a group of several: "
+            "give each a deployment of its own. A group runs from a file, with ./mm engine."
+        )
 
 
 def _traded(tree: Tree, components: Tree, market: MarketFacts, *, any_venue: bool) -> list[str]:

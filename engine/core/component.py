@@ -65,6 +65,7 @@ class Runtime:
     outlets            ports the host opens to the outside by name ("postgres", "live"); empty when a file runs alone
     secure()           waits until what was recorded is durable, so that a later holder knows of every order that may be
                        on its way; returns why that failed, or an empty string. At once when a file runs alone
+    take_lane()        a number for whoever numbers orders itself, different for each who asks
     manual_halt()      why a person's durable kill switch forbids trading, or an empty string
     """
 
@@ -83,6 +84,7 @@ class Runtime:
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
         secure: Secure = at_once,
         manual_halt: Callable[[], str] = lambda: "",
+        take_lane: Callable[[], int] = lambda: 0,
     ) -> None:
         self.identity = identity
         self.clock = clock
@@ -96,6 +98,7 @@ class Runtime:
         self.outlets = outlets or {}
         self.secure = secure
         self.manual_halt = manual_halt
+        self.take_lane = take_lane
 
 
 class Component:

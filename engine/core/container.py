@@ -11,11 +11,13 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Mapping
 from decimal import setcontext
+from itertools import count
 from secrets import token_hex
 from typing import Any, TypeVar, cast
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from engine.core.clock import Clock, SystemClock
 from engine.core.component import AlwaysPermitted, Component, Hear, Identity, Permit, Runtime, Secure, at_once
@@ -33,7 +35,7 @@ from engine.core.states import Trigger
 from engine.core.watchdog import running, unwatched
 from engine.market.types import Trade
 from engine.metrics.base import Relay, Sink
-from engine.metrics.events import Notice
+from engine.metrics.events import Notice, StateChanged
 from engine.venues.hub import MarketHub
 
 log = structlog.get_logger(__name__)
@@ -108,6 +110,7 @@ class Container:
         self._meter = Meter(self.clock)
         self._inbox_jobs = JobScope(self.scheduler, on_error=self._failure_of(config.service))
         self._inbox = Inbox(clock=self.clock, schedule=self._inbox_jobs, on_lag=self._warn)
+        lanes = count()
         self._owns_hub = hub is None
         self._hub = hub or MarketHub()
         self._scopes: dict[str, JobScope] = {}
@@ -121,13 +124,14 @@ class Container:
                     scheduler=self._scopes[name],
                     hub=self._hub,
                     permit=permit or AlwaysPermitted(),
-                    record=self._record,
+                    record=self._record if name == config.service else self._recorder_of_part(name),
                     spawn=self._spawner(name),
                     hearing=self._hearer(name),
                     restore=restore,
                     outlets=outlets,
                     secure=secure,
                     manual_halt=manual_halt,
+                    take_lane=lambda: next(lanes),
                 )
 
     # Life
@@ -283,6 +287,14 @@ class Container:
 
     def _warn(self, text: str) -> None:
         self._record(Notice(ts_ns=self.clock.now_ns(), level="warning", text=text))
+
+    def _recorder_of_part(self, name: str) -> Callable[[msgspec.Struct], None]:
+        """The state of a group's member is not that of the service."""
+
+        def record(event: msgspec.Struct) -> None:
+            self._record(replace(event, service=name) if type(event) is StateChanged else event)
+
+        return record
 
     def _spawner(self, owner: str) -> Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]:
         def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

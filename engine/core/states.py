@@ -56,7 +56,11 @@ class StateMachine:
     def __init__(self, observer: Callable[[State, State, Trigger, str], None] | None = None) -> None:
         self.state = State.PAUSED
         self.reason = "not started"
-        self._observer = observer
+        self._observers = [observer] if observer else []
+
+    def watch(self, observer: Callable[[State, State, Trigger, str], None]) -> None:
+        """Let one more hear of every change, after those that heard before."""
+        self._observers.append(observer)
 
     def can(self, trigger: Trigger) -> bool:
         return (self.state, trigger) in TRANSITIONS
@@ -68,8 +72,8 @@ class StateMachine:
         except KeyError:
             raise TransitionRefused(f"cannot {trigger} while {self.state} ({self.reason})") from None
         old, self.state, self.reason = self.state, new, reason
-        if self._observer:
-            self._observer(old, new, trigger, reason)
+        for observer in self._observers:
+            observer(old, new, trigger, reason)
         return new
 
     @property

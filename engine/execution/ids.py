@@ -26,8 +26,12 @@ def parse(client_order_id: str) -> OrderId | None:
     return OrderId(*(int(part, 16) for part in match.groups())) if match else None
 
 
+LANE = 1 << 44
+"""Numbers of one lane, five centuries of milliseconds: two that send under one token never share an id."""
+
+
 class OrderIds:
-    """Ids of one holder.
+    """Ids of one holder, or of one sender of it: several services in a file each have a lane of their own.
 
     Numbers begin at the clock's milliseconds: a service that is loaded again under the same token, after a fault say,
     must not repeat an id the venue has already seen.
@@ -35,10 +39,10 @@ class OrderIds:
 
     __slots__ = ("_first", "_prefix", "_sequence", "deployment_id", "token")
 
-    def __init__(self, *, deployment_id: int, token: int, now_ns: int) -> None:
+    def __init__(self, *, deployment_id: int, token: int, now_ns: int, lane: int = 0) -> None:
         self.deployment_id = deployment_id
         self.token = token
-        self._first = self._sequence = now_ns // 1_000_000
+        self._first = self._sequence = now_ns // 1_000_000 + lane * LANE
         self._prefix = f"mm-{deployment_id:x}-{token:x}-"
 
     def next(self) -> str:

@@ -137,6 +137,7 @@ class Live(Component):
                 deployment_id=runtime.identity.deployment_id,
                 token=runtime.identity.token,
                 now_ns=runtime.clock.now_ns(),
+                lane=runtime.take_lane(),
             ),
             clock=runtime.clock,
             spawn=runtime.spawn,

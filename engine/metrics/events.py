@@ -22,6 +22,8 @@ class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
     new: State
     trigger: Trigger
     reason: str
+    service: str = ""
+    """The member of a group whose state it is; empty for the service of the file itself."""
 
 
 class OrderChanged(msgspec.Struct, frozen=True, kw_only=True, tag="order"):

@@ -103,7 +103,7 @@ class Heartbeat(Collector):
         self._loaded_at = self._since = self.runtime.clock.monotonic()
 
     def emit(self, event: Event) -> None:
-        if isinstance(event, StateChanged):
+        if isinstance(event, StateChanged) and not event.service:
             self._state, self._since = event.new, self.runtime.clock.monotonic()
 
     async def measure(self) -> Mapping[str, Values]:

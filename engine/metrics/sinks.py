@@ -142,7 +142,8 @@ class Log(Component):
     def emit(self, event: Event) -> None:
         match event:
             case StateChanged():
-                self._log.info("state", old=event.old, new=event.new, reason=event.reason)
+                member = {"service": event.service} if event.service else {}
+                self._log.info("state", old=event.old, new=event.new, reason=event.reason, **member)
             case FillRecorded(fill=fill):
                 self._log.info(
                     "fill",

@@ -137,3 +137,13 @@ def test_names_that_are_taken_do_not_collide() -> None:
 def test_what_does_not_fit_is_said_in_a_sentence(yaml: str, mode: Mode, more: dict, words: str) -> None:
     with pytest.raises(BlueprintError, match=words):
         laid(mode, yaml, **more)
+
+
+def test_a_group_of_services_cannot_be_deployed() -> None:
+    """Its members' positions and samples would be told as one."""
+    grouped = YAML.replace('service: "@quoting"', 'service: "@all"') + (
+        '\n  all: {id: service.group, args: {services: ["@quoting"]}}\n'
+    )
+    assert 'service: "@all"' in grouped
+    with pytest.raises(BlueprintError, match="is a group of several"):
+        laid(Mode.PAPER, grouped)
