@@ -92,12 +92,11 @@ class OwnTradeListener(_HistoryListener[Fill]):
     async def load(self) -> None:
         self.start(f"own trades in {self.symbol}", self.exchange, float(self.interval_s))
         if isinstance(self.exchange, Exchange):
-            self._hear_push = self.runtime.hearing(self.on_push)
-            self.exchange.on_fill.append(self._hear_push)
+            self.exchange.on_fill.append(self.on_push)
 
     async def unload(self) -> None:
         if self._listening and isinstance(self.exchange, Exchange):
-            self.exchange.on_fill.remove(self._hear_push)
+            self.exchange.on_fill.remove(self.on_push)
         await super().unload()
 
     async def ask(self, since_ns: int) -> Sequence[Fill]:
@@ -131,12 +130,11 @@ class ClosedOrderListener(_HistoryListener[OrderReport]):
     async def load(self) -> None:
         self.start(f"closed orders in {self.symbol}", self.exchange, float(self.interval_s))
         if isinstance(self.exchange, Exchange):
-            self._hear_push = self.runtime.hearing(self._on_order)
-            self.exchange.on_order.append(self._hear_push)
+            self.exchange.on_order.append(self._on_order)
 
     async def unload(self) -> None:
         if self._listening and isinstance(self.exchange, Exchange):
-            self.exchange.on_order.remove(self._hear_push)
+            self.exchange.on_order.remove(self._on_order)
         await super().unload()
 
     async def ask(self, since_ns: int) -> Sequence[OrderReport]:

@@ -44,12 +44,11 @@ class OpenOrderListener(AccountListener[OpenOrders]):
         self.listen(f"open orders in {self.symbol}", self.exchange, self._ask, float(self.interval_s))
         self.runtime.scheduler.every(float(self.record_every_s), self._tell, name=f"{self.name} record")
         if isinstance(self.exchange, Exchange):
-            self._hear_order = self.runtime.hearing(self._on_order)
-            self.exchange.on_order.append(self._hear_order)
+            self.exchange.on_order.append(self._on_order)
 
     async def unload(self) -> None:
         if self._listening and isinstance(self.exchange, Exchange):
-            self.exchange.on_order.remove(self._hear_order)
+            self.exchange.on_order.remove(self._on_order)
         await super().unload()
 
     async def _ask(self, known: OpenOrders | None) -> OpenOrders:
