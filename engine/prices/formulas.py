@@ -12,7 +12,7 @@ from decimal import Decimal
 from engine.core.decimals import BPS, MONEY, ONE, WIDE, ZERO
 from engine.market.types import Level
 
-_HALF = Decimal("0.5")
+_LN_HALF = WIDE.ln(Decimal("0.5"))
 
 
 def micro(bid: Decimal, bid_size: Decimal, ask: Decimal, ask_size: Decimal) -> Decimal:
@@ -65,12 +65,12 @@ def middle(ordered: Sequence[Decimal]) -> Decimal:
 
 def apart_bps(one: Decimal, other: Decimal, of: Decimal) -> Decimal:
     """Return how far two prices are apart, in bps of a third or of one of them, without sign."""
-    return MONEY.divide(WIDE.multiply(abs(WIDE.subtract(one, other)), BPS), of)
+    return MONEY.divide(WIDE.multiply(WIDE.subtract(one, other).copy_abs(), BPS), of)
 
 
 def is_apart(one: Decimal, other: Decimal, of: Decimal, limit_bps: Decimal) -> bool:
     """Return whether two prices are further apart than a limit. Exact: at the limit they are not."""
-    return WIDE.multiply(abs(WIDE.subtract(one, other)), BPS) > WIDE.multiply(limit_bps, of)
+    return WIDE.multiply(WIDE.subtract(one, other).copy_abs(), BPS) > WIDE.multiply(limit_bps, of)
 
 
 def cross_rate(rates: Iterable[Decimal]) -> Decimal:
@@ -99,23 +99,5 @@ def ewma(average: Decimal, value: Decimal, elapsed_ns: int, half_life_ns: int) -
     """
     if elapsed_ns <= 0:
         return average
-    kept = MONEY.power(_HALF, MONEY.divide(elapsed_ns, half_life_ns))
+    kept = MONEY.exp(WIDE.divide(WIDE.multiply(_LN_HALF, elapsed_ns), half_life_ns))
     return MONEY.plus(WIDE.fma(kept, WIDE.subtract(average, value), value))
-
-
-def time_weighted(points: Iterable[tuple[int, Decimal | None]], start_ns: int, now_ns: int) -> tuple[Decimal, int]:
-    """Return (Σ value × time it held / observed time, observed time in ns) between two moments.
-
-    points are (moment, value from there on), oldest first; None begins a stretch that was not observed, which counts
-    for nothing. The average is zero when nothing was observed.
-    """
-    area, observed = ZERO, 0
-    held: Decimal | None = None
-    since = start_ns
-    for moment, value in (*points, (now_ns, None)):
-        until = max(moment, start_ns)
-        if held is not None and until > since:
-            area = WIDE.fma(held, until - since, area)
-            observed += until - since
-        held, since = value, until
-    return (MONEY.divide(area, observed) if observed else ZERO), observed

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
 from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 
 from engine.core.clock import NS
-from engine.core.decimals import ZERO
+from engine.core.decimals import MONEY, ZERO
 from engine.core.fit import Unfit
 from engine.core.params import Collaborator, Millis, Seconds
 from engine.market.types import NoPrice, Price
 from engine.marketmaking.base import PriceProvider
-from engine.prices import formulas
+from engine.prices.held import Held
 from engine.prices.sampled import Sampled, check_samples
 
 
@@ -36,16 +35,15 @@ class Twap(Sampled):
         self.window_s = window_s
         self.min_observed_s = min_observed_s
         self._window_ns = int(window_s * NS)
-        self._points: deque[tuple[int, Decimal | None]] = deque()
+        self._held = Held()
 
     def _add(self, now: int, price: Price | None) -> None:
-        self._points.append((now, None if price is None else price.value))
-        # The last point at or before the window's start holds into it.
-        while len(self._points) > 1 and now - self._points[1][0] >= self._window_ns:
-            self._points.popleft()
+        self._held.forget(now - self._window_ns)
+        self._held.add(now, None if price is None else price.value)
 
     def _over_time(self, now: int, price: Price) -> Price | NoPrice:
-        average, observed_ns = formulas.time_weighted(self._points, now - self._window_ns, now)
+        self._held.forget(now - self._window_ns)
+        area, observed_ns = self._held.since(now - self._window_ns, now)
         if observed_ns < self.min_observed_s * NS:
             return NoPrice(
                 f"{price.source} was observed for {observed_ns / NS:.1f} s of the last {self.window_s} s, "
@@ -53,6 +51,6 @@ class Twap(Sampled):
             )
         return msgspec.structs.replace(
             price,
-            value=average if observed_ns else price.value,
+            value=MONEY.divide(area, observed_ns) if observed_ns else price.value,
             source=f"time-weighted average over {self.window_s} s of {price.source}",
         )

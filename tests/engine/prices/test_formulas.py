@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.core.clock import NS
 from engine.market.types import Level
 from engine.prices import formulas
+from engine.prices.held import Held
 
 D = Decimal
 
@@ -144,31 +145,42 @@ def test_looking_at_a_price_that_stands_changes_no_ewma(
     assert abs(once - twice) <= D("1E-20")
 
 
+def held_over(points: list[tuple[int, Decimal | None]], start: int, now: int) -> tuple[Decimal, int]:
+    """(value × time, observed time) of points that come one after another, the window moving with them."""
+    held = Held()
+    for moment, value in points:
+        held.add(moment, value)
+        held.forget(start - now + moment)
+    held.forget(start)
+    return held.since(start, now)
+
+
 @pytest.mark.parametrize(
-    ("points", "average", "observed"),
+    ("points", "area", "observed"),
     [
         ([], "0", 0),
         ([(10, "100")], "0", 0),
-        ([(0, "100")], "100", 10),
-        ([(0, "100"), (5, "104")], "102", 10),
-        ([(-20, "100"), (9, "110")], "101", 10),
-        ([(0, "100"), (2, None), (7, "104")], "102.4", 5),
+        ([(0, "100")], "1000", 10),
+        ([(0, "100"), (5, "104")], "1020", 10),
+        ([(-20, "100"), (9, "110")], "1010", 10),
+        ([(0, "100"), (2, None), (7, "104")], "512", 5),
         ([(0, None), (5, None)], "0", 0),
-        ([(-5, "100"), (-2, None), (4, "103")], "103", 6),
+        ([(-5, "100"), (-2, None), (4, "103")], "618", 6),
+        ([(-9, "900"), (-7, "800"), (0, "100"), (0, "101"), (8, "100")], "1008", 10),
     ],
-    ids=["nothing", "only now", "one", "two halves", "held from before", "a gap", "all gap", "a gap into the window"],
+    ids=["nothing", "only now", "one", "halves", "from before", "a gap", "all gap", "a gap into it", "at one moment"],
 )
-def test_a_time_weighted_average_over_ten(points: list[tuple[int, str | None]], average: str, observed: int) -> None:
+def test_what_held_over_ten(points: list[tuple[int, str | None]], area: str, observed: int) -> None:
     """Between moments 0 and 10."""
     given_points = [(moment, None if value is None else D(value)) for moment, value in points]
-    assert formulas.time_weighted(given_points, 0, 10) == (D(average), observed)
+    assert held_over(given_points, 0, 10) == (D(area), observed)
 
 
-@given(st.lists(st.tuples(st.integers(-100, 100), st.none() | PRICES), max_size=12))
-def test_a_time_weighted_average_lies_between_lowest_and_highest(points: list[tuple[int, Decimal | None]]) -> None:
+@given(st.lists(st.tuples(st.integers(-100, 100), st.none() | PRICES), max_size=12), st.integers(-100, 100))
+def test_sums_of_what_held_are_those_of_every_moment_added_up(
+    points: list[tuple[int, Decimal | None]], start: int
+) -> None:
     points.sort(key=lambda point: point[0])
-    average, observed = formulas.time_weighted(points, -50, 100)
-    values = [value for _, value in points if value is not None]
-    assert 0 <= observed <= 150
-    if observed:
-        assert min(values) <= average <= max(values)
+    every = [[value for moment, value in points if moment <= tick][-1:] for tick in range(start, 100)]
+    values = [value for last in every for value in last if value is not None]
+    assert held_over(points, start, 100) == (sum(values, D(0)), len(values))
