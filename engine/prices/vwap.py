@@ -21,7 +21,7 @@ class Vwap(Average):
     def __init__(
         self,
         *,
-        sources: Annotated[Sequence[PriceProvider], Items(ge=1, help="One a venue; each reads one market")],
+        sources: Annotated[Sequence[PriceProvider], Items(ge=2, help="One a venue; each reads one market")],
         window_s: Annotated[Decimal, Seconds(gt=0, le=86400, help="Volume counts this long")] = Decimal(300),
         min_sources: Annotated[int, Count(ge=1, help="Fewer usable sources: no price")] = 2,
         max_deviation_bps: Annotated[

@@ -23,7 +23,7 @@ class WeightedAverage(Average):
     def __init__(
         self,
         *,
-        sources: Annotated[Sequence[PriceProvider], Items(ge=1, help="One a venue")],
+        sources: Annotated[Sequence[PriceProvider], Items(ge=2, help="One a venue")],
         weigh_by: Annotated[
             Literal["fixed", "depth", "volume"], Option(help="By the weights given, or by the base resting or traded")
         ] = "fixed",
