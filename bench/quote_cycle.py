@@ -97,8 +97,9 @@ async def _measure() -> list[Figure]:
             began = time.perf_counter()
             await stand.service.tick()
             ticks_us.append((time.perf_counter() - began) * 1e6)
+    now_sent = stand.service.executor.orders_sent
     await stand.container.unload()
-    assert stand.service.executor.orders_sent == sent, "something was sent, so this was another measurement"
+    assert now_sent == sent, "something was sent, so this was another measurement"
     ours, theirs = statistics.median(ours_us), statistics.median(plain_us)
     return [
         Figure(name="price, strategy, 3 modifiers, risk, diff: median", value=ours, unit="us", at_most=LIMIT_US),
