@@ -24,7 +24,6 @@ from engine.marketmaking.service import MarketMaking
 from engine.risk.base import RiskState
 from engine.testing import FakeVenue, ManualClock
 
-LIMIT_US = 60.0
 LEVELS = 10
 ROUNDS = 40
 CYCLES = 80
@@ -102,10 +101,10 @@ async def _measure() -> list[Figure]:
     assert now_sent == sent, "something was sent, so this was another measurement"
     ours, theirs = statistics.median(ours_us), statistics.median(plain_us)
     return [
-        Figure(name="price, strategy, 3 modifiers, risk, diff: median", value=ours, unit="us", at_most=LIMIT_US),
+        Figure(name="price, strategy, 3 modifiers, risk, diff: median", value=ours, unit="us"),
         Figure(name="a whole tick with it: median", value=statistics.median(ticks_us), unit="us"),
         Figure(name="the same cycle in plain Decimal: median", value=theirs, unit="us"),
-        Figure(name="plain over ours", value=theirs / ours, unit="times"),
+        Figure(name="plain over ours", value=theirs / ours, unit="times", at_least=2),
     ]
 
 

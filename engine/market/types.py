@@ -97,7 +97,7 @@ class NoPrice(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Quote(msgspec.Struct, frozen=True, gc=False):
     """One order we want to rest. `level` 0 is innermost; (side, level) is the slot an order lives in."""
 
     side: Side

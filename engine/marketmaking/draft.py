@@ -174,10 +174,7 @@ def _posted(
     """One side's orders. Runs every tick for every level: plain lists, and words only for what is left out."""
     prices = rounding.prices(side, [rung.price + offset for rung in rungs])
     sizes = _sizes(rungs, prices, rounding, share)
-    quotes = [
-        Quote(side=side, level=rung.level, price=price, size_base=size)
-        for rung, price, size in zip(rungs, prices, sizes, strict=True)
-    ]
+    quotes = [Quote(side, rung.level, price, size) for rung, price, size in zip(rungs, prices, sizes, strict=True)]
     return quotes if rounding.accepts_all(prices, sizes) else _accepted(quotes, rounding, notes)
 
 

@@ -108,27 +108,28 @@ class Limits(Component):
         Yes is the usual answer, so it is found without a word being made. It is never more lenient than the slow way;
         a test holds the two against each other.
         """
-        prices = [quote.price for quote in quotes]
-        sizes = [quote.size_base for quote in quotes]
-        values = list(map(mul, prices, sizes))
+        bids = [quote for quote in quotes if quote.side is _BUY]
+        asks = [quote for quote in quotes if quote.side is not _BUY]
         band = reference * self._band
-        low, high = reference - band, reference + band
-        if not (low < min(prices) and max(prices) <= high and max(values) <= self.max_order_size_quote):
-            return False
-        if len(set(prices)) < len(prices):
-            return False
-        best_bid = max([quote.price for quote in quotes if quote.side is _BUY], default=low)
-        best_ask = min([quote.price for quote in quotes if quote.side is not _BUY], default=high + high)
-        if best_bid >= best_ask:
+        bid_prices = [quote.price for quote in bids] or [reference]
+        ask_prices = [quote.price for quote in asks] or [reference]
+        bid_sizes, ask_sizes = [quote.size_base for quote in bids], [quote.size_base for quote in asks]
+        values = [*map(mul, bid_prices, bid_sizes), *map(mul, ask_prices, ask_sizes)]
+        if (
+            max(bid_prices) >= min(ask_prices)
+            or min(bid_prices) <= reference - band
+            or max(ask_prices) > reference + band
+            or max(values) > self.max_order_size_quote
+            or len({*bid_prices, *ask_prices}) < len(quotes)
+        ):
             return False
         rests = state.exposure
         if rests is not None:
             # Far from every limit, wanted and resting orders fit even if all of both were to rest.
-            bids = sum([quote.size_base for quote in quotes if quote.side is _BUY], rests.bids_base)
-            asks = sum(sizes, ZERO) - bids + rests.bids_base + rests.asks_base
-            if self._within(state, reference, bids, asks, sum(values, rests.notional_quote)):
+            base = sum(bid_sizes, rests.bids_base), sum(ask_sizes, rests.asks_base)
+            if self._within(state, reference, *base, sum(values, rests.notional_quote)):
                 return True
-        return self._within(state, reference, *_worst(quotes, values, state.orders))
+        return self._within(state, reference, *_worst(quotes, state.orders))
 
     def _within(self, state: RiskState, reference: Decimal, bids: Decimal, asks: Decimal, notional: Decimal) -> bool:
         position = state.position_base
@@ -201,9 +202,7 @@ class Limits(Component):
         return ""
 
 
-def _worst(
-    quotes: Sequence[Quote], values: Sequence[Decimal], orders: Iterable[TrackedOrder]
-) -> tuple[Decimal, Decimal, Decimal]:
+def _worst(quotes: Sequence[Quote], orders: Iterable[TrackedOrder]) -> tuple[Decimal, Decimal, Decimal]:
     """Bids and asks in base and their notional if all filled, of wanted and resting orders.
 
     Of a wanted order and the one in its slot only one will rest, and it may be either: the larger counts.
@@ -217,11 +216,11 @@ def _worst(
         else:
             sums[order.side] += order.exposure_base
             notional += order.exposure_base * order.price
-    for quote, value in zip(quotes, values, strict=True):
+    for quote in quotes:
         rests = held.pop((quote.side, quote.level), None)
         resting = ZERO if rests is None else rests.exposure_base
         sums[quote.side] += max(quote.size_base, resting)
-        notional += value if rests is None else max(value, resting * rests.price)
+        notional += max(quote.notional_quote, ZERO if rests is None else resting * rests.price)
     for order in held.values():
         sums[order.side] += order.exposure_base
         notional += order.exposure_base * order.price
