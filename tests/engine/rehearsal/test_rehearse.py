@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.core.errors import EngineError
@@ -103,6 +104,51 @@ async def test_two_runs_do_and_report_the_same_at_any_speed(tmp_path: Path) -> N
         runs.append((report, orders))
     assert len(runs[0][1]) > 50
     assert runs[0] == runs[1] == runs[2]
+
+
+MODIFIERS = """
+  shade:
+    id: marketmaking.modifiers.inventory_shade
+    args: {shift_bps: !decimal "3", max_shift_bps: !decimal "5"}
+  widen: {id: marketmaking.modifiers.inventory_widen}
+  volatility: {id: marketmaking.modifiers.volatility, args: {reference_sigma_bps: !decimal "1", sample_s: !decimal "1"}}
+  depth: {id: marketmaking.modifiers.book_depth, args: {depth_reference_quote: !decimal "3000"}}
+  flow:
+    id: marketmaking.modifiers.trade_flow
+    args: {market: "@tape", symbol: "@symbol", max_shift_bps: !decimal "2"}
+  least: {id: marketmaking.modifiers.min_spread, args: {min_spread_bps: !decimal "5"}}
+  most: {id: marketmaking.modifiers.max_spread, args: {max_spread_bps: !decimal "60"}}
+  chance: {id: marketmaking.modifiers.size_random, args: {variation: !decimal "0.2", seed: %s}}
+  budget: {id: marketmaking.modifiers.budget}
+  passive: {id: marketmaking.modifiers.not_crossing}
+"""
+IN_ORDER = ["shade", "widen", "volatility", "depth", "flow", "least", "most", "chance", "budget", "passive"]
+
+
+def modified(path: str, *, seed: int) -> str:
+    """The service with ten modifiers, those that remember and the one that draws lots among them."""
+    text = service(path).replace("  guard:\n", (MODIFIERS % seed).lstrip("\n") + "  guard:\n", 1)
+    chain = ", ".join(f'"@{name}"' for name in IN_ORDER)
+    return text.replace('      guard: "@guard"', f'      modifiers: [{chain}]\n      guard: "@guard"')
+
+
+async def test_the_same_recording_and_seed_give_byte_for_byte_the_same_orders_and_report(tmp_path: Path) -> None:
+    path = minute_of_trading(tmp_path).save(tmp_path / "a.gz")
+
+    async def run(seed: int) -> tuple[bytes, bytes]:
+        written: list[bytes] = []
+
+        def write(event: Any) -> None:
+            if isinstance(event, OrderChanged | FillRecorded | StateChanged | HaltCompleted):
+                written.append(msgspec.json.encode(event))
+
+        report = await rehearse(modified(path, seed=seed), on_event=write)
+        assert report.fills > 3
+        return b"\n".join(written), msgspec.json.encode(report)
+
+    first = await run(seed=7)
+    assert first == await run(seed=7)
+    assert first[0] != (await run(seed=8))[0]
 
 
 async def test_a_gap_takes_the_quotes_down_and_what_follows_is_unobserved(tmp_path: Path) -> None:
