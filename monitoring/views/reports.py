@@ -99,8 +99,8 @@ def _range(request: HttpRequest, deployment: Deployment) -> tuple[datetime.datet
     asked = {name: request.GET.get(name, "") for name in ("from", "to")}
     try:
         start, end = _moment(asked["from"]) or start, _moment(asked["to"]) or end
-    except ValueError:
-        return start, end, f"A moment is written as 2026-03-10T14:30, in UTC; was {asked['from']!r} to {asked['to']!r}."
+    except ValueError as error:
+        return start, end, f"A moment is written as 2026-03-10T14:30, in UTC; was {error}."
     end = min(end, now)
     if end <= start:
         return start, end, "The beginning must lie before the end, and before now."
@@ -113,9 +113,11 @@ def _moment(typed: str) -> datetime.datetime | None:
     """A moment from an address, UTC unless it says otherwise. Raises ValueError for what is none."""
     if not typed:
         return None
-    found = parse_datetime(typed.replace(" ", "+"))  # a plus in an address arrives as a space
-    if found is None:
-        found = parse_datetime(typed)
+    try:
+        # A plus in an address arrives as a space, and so may the one between day and hour.
+        found = parse_datetime(typed.replace(" ", "+")) or parse_datetime(typed)
+    except ValueError:
+        found = None  # written well, but there is no such day
     if found is None:
         raise ValueError(typed)
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
