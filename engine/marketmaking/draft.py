@@ -20,6 +20,9 @@ _BUY, _SELL = Side.BUY, Side.SELL
 FLOOR = Context(prec=28, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow])
 _HALF = Decimal("0.5")
 
+LANE = 4_000
+"""Levels of strategies are below this. A slot further on is another one for the same level: see `hanging_orders`."""
+
 
 class Rung(msgspec.Struct, frozen=True, gc=False):
     """One order a strategy wants: its level (0 is innermost), its unrounded price, and its size.

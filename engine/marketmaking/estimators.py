@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import Decimal
 
-from engine.core.decimals import BPS, MONEY, ONE, ZERO
+from engine.core.decimals import BPS, MONEY, ONE, WIDE, ZERO
 
 _HALF = Decimal("0.5")
 _EARLY = 0.9
@@ -53,3 +54,34 @@ class Volatility:
     def sigma_bps(self) -> Decimal:
         """Basis points per √second."""
         return MONEY.multiply(MONEY.sqrt(self.variance_per_s), BPS)
+
+
+class ArrivalDecay:
+    """How fast trades thin out with their distance from mid, from the last of them: 1 over the mean distance.
+
+    With arrivals falling as e^(−κ × distance), distances are distributed exponentially, and 1 over their mean is the
+    most likely κ. `shortest` keeps trades at mid from making it infinite.
+    """
+
+    __slots__ = ("_distances", "_sum", "_trades")
+
+    def __init__(self, *, trades: int) -> None:
+        self._trades = trades
+        self._distances: deque[Decimal] = deque()
+        self._sum = ZERO
+
+    @property
+    def count(self) -> int:
+        return len(self._distances)
+
+    def observe(self, distance: Decimal) -> None:
+        self._distances.append(distance)
+        self._sum = WIDE.add(self._sum, distance)
+        if len(self._distances) > self._trades:
+            self._sum = WIDE.subtract(self._sum, self._distances.popleft())
+
+    def kappa(self, shortest: Decimal) -> Decimal:
+        """Per unit of quote currency. Raises ValueError before the first trade."""
+        if not self._distances:
+            raise ValueError("κ needs at least one trade, had none")
+        return MONEY.divide(Decimal(len(self._distances)), max(self._sum, shortest * len(self._distances)))

@@ -39,7 +39,7 @@ class Desk(Protocol):
         ...
 
     def on_room(self) -> None:
-        """A slot came free for which a new order was waiting."""
+        """A slot came free: requote at once."""
         ...
 
 

@@ -373,12 +373,14 @@ class MarketMaking(Component):
         )
         if trip := self.killswitch.check(self._risk_state()):
             self._trip(trip)
+        elif self.activity.fills[-1].completes:
+            self.on_room()
 
     async def _price_fees(self) -> None:
         self._own_fills.price_fees(self.runtime.clock.now_ns())
 
     def on_room(self) -> None:
-        # The replacement need not wait for the next tick: until then this side would stand thinner than promised.
+        # What follows need not wait for the next tick: until then this side would stand thinner than promised.
         if self.machine.may_quote:
             self.runtime.scheduler.once(0, self.tick, name=f"requote {self.symbol}")
 

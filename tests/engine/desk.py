@@ -42,12 +42,14 @@ components:
   manual: {{id: killswitches.manual}}
   kill: {{id: killswitches.any, args: {{switches: [{switches}]}}}}
   {more}
-  executor: {{id: marketmaking.executors.{executor}, args: {{exchange: "@venue", symbol: "{executor_symbol}"}}}}
+  executor:
+    id: marketmaking.executors.{executor}
+    args: {{exchange: "@venue", symbol: "{executor_symbol}"{more_executor}}}
   memory: {{id: sinks.memory}}
 {components}
   quoting:
     id: marketmaking
-    args: {{exchange: "@venue", symbol: "@symbol", price: "@mid", strategy: "@spread", guard: "@guard",
+    args: {{exchange: "@venue", symbol: "@symbol", price: "@mid", strategy: "@{strategy}", guard: "@guard",
            killswitch: "@kill", executor: "@executor", interval_ms: {interval_ms},
            price_threshold_bps: !decimal "{threshold}"{args}}}
 """
@@ -67,6 +69,8 @@ DEFAULTS = {
     "executor_symbol": "@symbol",
     "switches": '"@inventory", "@loss", "@lag", "@manual"',
     "more": "",
+    "strategy": "spread",
+    "more_executor": "",
     "interval_ms": "1000",
     "threshold": "5",
     "components": "",

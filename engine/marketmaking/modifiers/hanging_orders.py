@@ -12,10 +12,7 @@ from engine.execution.activity import OwnFill
 from engine.execution.tracker import TrackedOrder
 from engine.market.types import OrderStatus, Side
 from engine.marketmaking.base import QuoteContext
-from engine.marketmaking.draft import Draft, Rung, name
-
-LANE = 4_000
-"""A hanging order keeps its slot; what the strategy wants at that level meanwhile goes this many levels further on."""
+from engine.marketmaking.draft import LANE, Draft, Rung, name
 
 _STEADY = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
@@ -23,7 +20,8 @@ _STEADY = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 class HangingOrders(Component):
     """Keep the order opposite a filled one where it rests until it fills too, is too far away or too old.
 
-    The strategy goes on quoting beside it. Place this after whatever moves prices: a hanging order's must not move.
+    The strategy goes on quoting beside it: a hanging order keeps its slot, and what is wanted at its level meanwhile
+    takes one a LANE further on. Place this after whatever moves prices: a hanging order's must not move.
     """
 
     def __init__(

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from engine.market.types import OrderStatus
+from engine.marketmaking.draft import LANE
 from engine.marketmaking.modifiers.fill_cooldown import FillCooldown
-from engine.marketmaking.modifiers.hanging_orders import LANE, HangingOrders
+from engine.marketmaking.modifiers.hanging_orders import HangingOrders
 from engine.marketmaking.modifiers.schedule import Schedule
 from engine.marketmaking.modifiers.self_trade_guard import SelfTradeGuard
 from engine.testing import RecordingRuntime
