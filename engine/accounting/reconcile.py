@@ -31,9 +31,6 @@ from engine.marketmaking.base import PriceProvider
 from engine.marketmaking.executors import Executor
 from engine.metrics.events import Notice
 
-_GRAVITY = ("", "warning", "error")
-"""Levels of a difference: none, told to a person, told to the kill switch as well."""
-
 PATIENCE = 10
 """After this many intervals without a comparison a person is told that there is none."""
 
@@ -73,30 +70,24 @@ class _Gap(msgspec.Struct, frozen=True):
 
 
 class Reconcile(Component):
-    """Compare the venue's balances with our ledger on a timer: a small difference alerts, a large one may halt."""
+    """Compare the venue's balances with our ledger on a timer; tell a person what differs, and the kill switches."""
 
     def __init__(
         self,
         *,
         alert_quote: Annotated[Decimal, Money(gt=0, live=True, help="Difference in one asset that a person is told")],
-        halt_quote: Annotated[
-            Decimal, Money(gt=0, live=True, help="Difference in one asset that killswitches.reconciliation is told")
-        ],
         every_s: Annotated[Decimal, Seconds(ge=1, le=3600, help="From one comparison to the next")] = Decimal(30),
         confirm_after_s: Annotated[
             Decimal, Seconds(gt=0, le=60, help="From a difference to the second look that confirms it")
         ] = Decimal(5),
         rates: Mapping[str, PriceProvider] = MappingProxyType({}),
     ) -> None:
-        if halt_quote < alert_quote:
-            raise ValueError(f"halt_quote must be at least alert_quote of {alert_quote}, was {halt_quote}")
         self.alert_quote = alert_quote
-        self.halt_quote = halt_quote
         self.every_s = every_s
         self.confirm_after_s = confirm_after_s
         self.rates = rates
         self.mismatch: Mismatch | None = None
-        """The gravest confirmed difference that was told, None when all agree."""
+        """The gravest confirmed difference, None when all agree within the tolerance."""
         self._baseline: dict[str, Decimal] = {}
         self._begun = False
         self._reading = False
@@ -105,8 +96,6 @@ class Reconcile(Component):
         """Differences of the last reading."""
         self._open: dict[str, Mismatch] = {}
         """Confirmed differences, by asset."""
-        self._told: dict[str, str] = {}
-        """The gravest level at which each was told."""
         self._prices: dict[str, Decimal] = {}
         """The last price of each asset: a market briefly not ready makes no difference smaller."""
         self._compared_at = 0.0
@@ -149,7 +138,6 @@ class Reconcile(Component):
             self._notice("warning", f"The start accepts what the venue holds, {', '.join(accepted)} beside our fills.")
         self._last.clear()
         self._open.clear()
-        self._told.clear()
         self.mismatch = self._desk.activity.mismatch = None
 
     # Reading
@@ -179,7 +167,7 @@ class Reconcile(Component):
         confirmed = {asset: _confirmed(self._last.get(asset, ZERO), gap.difference) for asset, gap in gaps.items()}
         self._last = {asset: gap.difference for asset, gap in gaps.items()}
         self._judge(gaps, confirmed)
-        if any(self._is_graver(asset, self._level(asset, gap.difference)) for asset, gap in gaps.items()):
+        if any(self._is_graver(asset, gap.difference) for asset, gap in gaps.items()):
             self._look_again()
 
     async def _balances(self) -> Mapping[str, Balance] | None:
@@ -232,11 +220,10 @@ class Reconcile(Component):
     def _judge(self, gaps: Mapping[str, _Gap], confirmed: Mapping[str, Decimal]) -> None:
         """Say what is new, once, and what is over."""
         for asset, gap in gaps.items():
-            if not self._level(asset, gap.difference):
+            if not self._matters(asset, gap.difference):
                 self._close(asset)
                 continue
-            level = self._level(asset, confirmed[asset])
-            if not level:
+            if not self._matters(asset, confirmed[asset]):
                 continue  # seen once: the next look confirms it or not, and an open one stays as it is
             known = self._open.get(asset)
             mismatch = self._open[asset] = Mismatch(
@@ -246,31 +233,29 @@ class Reconcile(Component):
                 value_quote=self._value(asset, confirmed[asset]),
                 since=known.since if known else self.runtime.clock.monotonic(),
             )
-            if self._is_graver(asset, level):
-                self._told[asset] = level
-                self._notice(level, self._in_words(gap, mismatch))
+            if known is None:
+                self._notice("warning", self._in_words(mismatch))
+        # By value: what has no price must not hide what is known to be large.
         self.mismatch = max(self._open.values(), key=lambda each: each.value_quote or ZERO, default=None)
-        grave = self.mismatch is not None and (self.mismatch.value_quote or ZERO) >= self.halt_quote
-        self._desk.activity.mismatch = self.mismatch if grave else None
+        self._desk.activity.mismatch = self.mismatch
 
     def _close(self, asset: str) -> None:
         if self._open.pop(asset, None) is not None:
-            del self._told[asset]
             self._notice("info", f"The venue's {asset} agrees with our fills again, within the tolerance.")
 
-    def _is_graver(self, asset: str, level: str) -> bool:
-        return _GRAVITY.index(level) > _GRAVITY.index(self._told.get(asset, ""))
-
-    def _level(self, asset: str, difference: Decimal) -> str:
-        """How grave a difference is: nothing, warning, or error for one that should halt."""
+    def _matters(self, asset: str, difference: Decimal) -> bool:
+        """Whether a difference is to be told. One that cannot be valued is: it may be anything."""
         if not difference:
-            return ""
+            return False
         value = self._value(asset, difference)
-        if value is None:
-            return "warning"  # what cannot be valued is no reason to halt, and none to keep silent
-        if value >= self.halt_quote:
-            return "error"
-        return "warning" if value >= self.alert_quote else ""
+        return value is None or value >= self.alert_quote
+
+    def _is_graver(self, asset: str, difference: Decimal) -> bool:
+        """Whether a difference is new, or has grown so much that it should be confirmed before the next turn."""
+        known = self._open.get(asset)
+        if known is None or known.value_quote is None:
+            return known is None and self._matters(asset, difference)
+        return (self._value(asset, difference) or ZERO) >= known.value_quote + self.alert_quote
 
     def _value(self, asset: str, difference: Decimal) -> Decimal | None:
         """A difference in quote currency, positive; None while its asset has never had a price."""
@@ -283,17 +268,15 @@ class Reconcile(Component):
         price = self._prices.get(asset)
         return None if price is None else WIDE.multiply(abs(difference), price)
 
-    def _in_words(self, gap: _Gap, mismatch: Mismatch) -> str:
+    def _in_words(self, mismatch: Mismatch) -> str:
         asset, quote = mismatch.asset, self._desk.account.instrument.quote
-        more = "more" if gap.difference > 0 else "less"
         text = (
-            f"The venue holds {_plain(gap.found)} {asset}, our fills explain {_plain(gap.expected)}: "
-            f"{_plain(abs(gap.difference))} {more}"
+            f"The venue holds {_plain(mismatch.found)} {asset}, our fills explain {_plain(mismatch.expected)}: "
+            f"{_plain(abs(mismatch.difference))} {'more' if mismatch.difference > 0 else 'less'}"
         )
         if mismatch.value_quote is None:
             return f"{text}, which has no price in {quote}."
-        limit = self.halt_quote if mismatch.value_quote >= self.halt_quote else self.alert_quote
-        return f"{text}, worth {mismatch.value_quote:.2f} {quote}; the tolerance is {_plain(limit)} {quote}."
+        return f"{text}, worth {mismatch.value_quote:.2f} {quote}; the tolerance is {_plain(self.alert_quote)} {quote}."
 
     # Blindness
 

@@ -90,7 +90,7 @@ class Activity:
         self.silences: deque[Silence] = deque(maxlen=KEPT)
         self.sent: deque[Sent] = deque(maxlen=KEPT)
         self.mismatch: Mismatch | None = None
-        """The gravest confirmed difference between our books and the venue's of those that should halt, else None."""
+        """The gravest confirmed difference between our books and the venue's, None when they agree."""
         self.skew_s: float | None = None
         """The venue's clock minus ours; None when nobody measures it."""
 

@@ -7,26 +7,31 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from engine.accounting.ledger import EntryKind
 from engine.accounting.reconcile import Reconcile
-from engine.core.problems import ConfigError
+from engine.core.states import State
 from engine.execution.activity import Mismatch
 from engine.market.types import Balance, Fill, Side
-from engine.metrics.events import FillRecorded, Notice
+from engine.metrics.events import FillRecorded, Notice, RiskTriggered
 from engine.testing import FakeVenue
 from tests.engine.desk import Desk
 
 D = Decimal
 
 
-async def desk_reconciling(*, venue: type[FakeVenue] = FakeVenue, halt: str = "5000", **settings: str) -> Desk:
-    components = f"""
-  books: {{id: reconcile, args: {{alert_quote: !decimal "100", halt_quote: !decimal "{halt}", every_s: !decimal "10",
-          confirm_after_s: !decimal "2"}}}}
+async def desk_reconciling(*, venue: type[FakeVenue] = FakeVenue, **settings: str) -> Desk:
+    components = """
+  books: {id: reconcile, args: {alert_quote: !decimal "100", every_s: !decimal "10",
+          confirm_after_s: !decimal "2"}}
+  differs: {id: killswitches.reconciliation, args: {max_mismatch_quote: !decimal "5000"}}
 """
-    desk = await Desk(venue=venue, components=components, args=', reconcile: "@books"', **settings).open()
+    desk = await Desk(
+        venue=venue,
+        components=components,
+        args=', reconcile: "@books"',
+        switches='"@inventory", "@differs"',
+        **settings,
+    ).open()
     await desk.service.start("test")
     return desk
 
@@ -90,18 +95,22 @@ async def test_a_fill_the_venue_never_told_is_found() -> None:
     found = reconcile(desk).mismatch
     assert isinstance(found, Mismatch)
     assert (found.asset, found.difference, found.value_quote) == ("BTC", D("0.01"), D(500))
-    assert desk.service.activity.mismatch is None  # small: no reason to halt
+    assert desk.service.activity.mismatch == found
+    assert desk.service.machine.state is State.ACTIVE  # small: no reason to halt
     await desk.close()
 
 
-async def test_a_large_difference_is_shown_to_the_kill_switch_until_it_is_gone() -> None:
+async def test_a_large_difference_halts_and_stays_told_until_it_is_gone() -> None:
     desk = await desk_reconciling()
+    await desk.run(1)
+    assert desk.prices(Side.BUY)
     desk.venue.move("USDT", D(-20_000))
     await desk.run(14)
-    assert [level for level, _ in told(desk)] == ["error"]
-    found = desk.service.activity.mismatch
-    assert found is not None
-    assert (found.asset, found.difference, found.value_quote) == ("USDT", D(-20_000), D(20_000))
+    assert [level for level, _ in told(desk)] == ["warning"]
+    assert desk.service.machine.state is State.HALTED
+    assert desk.prices(Side.BUY) == []
+    (trip,) = desk.events(RiskTriggered)
+    assert (trip.switch, trip.value, trip.limit) == ("differs", D(20_000), D(5000))
     desk.venue.move("USDT", D(20_000))
     await desk.run(12)
     assert told(desk)[-1] == ("info", "The venue's USDT agrees with our fills again, within the tolerance.")
@@ -110,13 +119,17 @@ async def test_a_large_difference_is_shown_to_the_kill_switch_until_it_is_gone()
     await desk.close()
 
 
-async def test_a_difference_that_grows_is_told_again_when_it_becomes_grave() -> None:
+async def test_a_small_difference_that_grows_large_halts_within_one_more_look() -> None:
     desk = await desk_reconciling()
     desk.venue.move("USDT", D(-200))
     await desk.run(14)
+    assert desk.service.machine.state is State.ACTIVE
     desk.venue.move("USDT", D(-9_800))
-    await desk.run(14)
-    assert [level for level, _ in told(desk)] == ["warning", "error"]
+    await reconcile(desk).look()
+    assert desk.service.machine.state is State.ACTIVE
+    await desk.run(4)
+    assert desk.service.machine.state is State.HALTED
+    assert [level for level, _ in told(desk)] == ["warning"]  # it is the same difference
     await desk.close()
 
 
@@ -124,9 +137,10 @@ async def test_a_deposit_is_reported_and_accepted_by_the_next_start() -> None:
     desk = await desk_reconciling()
     desk.venue.move("BTC", D("0.5"))
     await desk.run(14)
-    assert desk.service.activity.mismatch is not None
-    await desk.service.pause("a deposit was made")
+    assert desk.service.machine.state is State.HALTED  # 25,000 USDT nobody has explained
+    await desk.service.reset("a deposit was made")
     await desk.service.start("the deposit is ours")
+    assert desk.service.machine.state is State.ACTIVE
     assert told(desk)[-1] == ("warning", "The start accepts what the venue holds, +0.5 BTC beside our fills.")
     assert desk.service.activity.mismatch is None
     assert desk.service.account.ledger.moved("BTC", EntryKind.ADJUSTMENT) == D("0.5")
@@ -205,7 +219,7 @@ async def test_what_cannot_be_compared_for_long_is_said_and_so_is_its_end() -> N
     await desk.close()
 
 
-async def test_before_the_first_price_a_difference_is_told_but_halts_nothing() -> None:
+async def test_before_the_first_price_a_difference_is_told_and_the_switch_decides() -> None:
     desk = await desk_reconciling()
     desk.venue.feed("BTC/USDT").received_at = None
     desk.venue.move("BTC", D(3))
@@ -213,7 +227,8 @@ async def test_before_the_first_price_a_difference_is_told_but_halts_nothing() -
     assert [(level, text.rsplit(": ", 1)[1]) for level, text in told(desk)] == [
         ("warning", "3 more, which has no price in USDT.")
     ]
-    assert desk.service.activity.mismatch is None
+    assert desk.service.activity.mismatch is not None
+    assert desk.service.activity.mismatch.value_quote is None
     await desk.close()
 
 
@@ -230,16 +245,8 @@ async def test_a_venue_elsewhere_is_asked_beside_the_ticks() -> None:
     await desk.run(2)
     desk.venue.move("USDT", D(-20_000))
     await desk.run(14)
-    assert [level for level, _ in told(desk)] == ["error"]
+    assert [level for level, _ in told(desk)] == ["warning"]
     await desk.close()
-
-
-def test_halting_below_the_alert_is_refused() -> None:
-    with pytest.raises(ConfigError, match="halt_quote must be at least alert_quote of 100, was 50"):
-        Desk(
-            components='  books: {id: reconcile, args: {alert_quote: !decimal "100", halt_quote: !decimal "50"}}',
-            args=', reconcile: "@books"',
-        )
 
 
 def test_a_balance_is_what_is_free_and_what_is_locked() -> None:
