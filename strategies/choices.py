@@ -35,7 +35,11 @@ class SlotKind(TextChoices):
 
 
 class KillScope(TextChoices):
+    """What a kill switch covers, the broadest first."""
+
     FIRM = "firm", "Firm"
+    VENUE = "venue", "Venue"
     CLIENT = "client", "Client"
+    ACCOUNT = "account", "Account"
     MANDATE = "mandate", "Mandate"
     DEPLOYMENT = "deployment", "Deployment"

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from clients.models import Client, Mandate, User
-from exchanges.models import ExchangeAccount, Market
+from exchanges.models import ExchangeAccount, Market, Venue
 from strategies.choices import KillScope, Mode, Observed, RevisionState, SlotKind, Wanted
 
 
@@ -155,8 +155,9 @@ class PaperFunding(models.Model):
 class KillSwitch(models.Model):
     """A durable switch. While one that covers a deployment is engaged, nothing there may start.
 
-    Each scope names what it covers and everything above it except the firm: a mandate's switch carries client and
-    mandate, a deployment's carries client and deployment. The engine latches its own trips here too, `engaged_by` null.
+    Each scope names what it covers and the client it belongs to: a mandate's switch carries client and mandate, a
+    deployment's client and deployment. Firm and venue belong to no client. The engine latches its own trips here too,
+    `engaged_by` null.
     """
 
     scope = models.CharField(max_length=16, choices=KillScope.choices)
@@ -164,6 +165,10 @@ class KillSwitch(models.Model):
     mandate = models.ForeignKey(Mandate, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches")
     deployment = models.ForeignKey(
         Deployment, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches"
+    )
+    venue = models.ForeignKey(Venue, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches")
+    account = models.ForeignKey(
+        ExchangeAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="kill_switches"
     )
     reason = models.TextField()
     engaged_by = models.ForeignKey(
@@ -181,10 +186,22 @@ class KillSwitch(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(scope=KillScope.FIRM, client=None, mandate=None, deployment=None)
+                | Q(scope=KillScope.VENUE, venue__isnull=False, client=None, mandate=None, deployment=None)
                 | Q(scope=KillScope.CLIENT, client__isnull=False, mandate=None, deployment=None)
+                | Q(
+                    scope=KillScope.ACCOUNT,
+                    client__isnull=False,
+                    account__isnull=False,
+                    mandate=None,
+                    deployment=None,
+                )
                 | Q(scope=KillScope.MANDATE, client__isnull=False, mandate__isnull=False, deployment=None)
                 | Q(scope=KillScope.DEPLOYMENT, client__isnull=False, deployment__isnull=False),
                 name="a_switch_names_what_it_covers",
+            ),
+            models.CheckConstraint(
+                condition=(Q(scope=KillScope.VENUE) | Q(venue=None)) & (Q(scope=KillScope.ACCOUNT) | Q(account=None)),
+                name="a_switch_names_nothing_else",
             ),
         ]
 

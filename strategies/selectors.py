@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When, prefetch_related_objects
 
+from exchanges.models import Market
 from strategies.choices import KillScope
 from strategies.models import Deployment, KillSwitch
 
-BREADTH = (KillScope.FIRM, KillScope.CLIENT, KillScope.MANDATE, KillScope.DEPLOYMENT)
+BREADTH = tuple(KillScope)
 
 
 def engaged() -> QuerySet[KillSwitch]:
@@ -19,7 +20,7 @@ def engaged() -> QuerySet[KillSwitch]:
     )
     return (
         KillSwitch.objects.filter(reset_at=None)
-        .select_related("engaged_by", "client", "mandate", "deployment")
+        .select_related("engaged_by", "client", "mandate", "deployment", "venue", "account")
         .order_by(breadth, "engaged_at", "id")
     )
 
@@ -28,7 +29,9 @@ def covering(deployment: Deployment) -> QuerySet[KillSwitch]:
     """The engaged kill switches that forbid this deployment to start, the broadest first."""
     return engaged().filter(
         Q(scope=KillScope.FIRM)
+        | Q(scope=KillScope.VENUE, venue__markets=deployment.market_id)
         | Q(scope=KillScope.CLIENT, client_id=deployment.client_id)
+        | Q(scope=KillScope.ACCOUNT, account_id=deployment.account_id)
         | Q(scope=KillScope.MANDATE, mandate_id=deployment.mandate_id)
         | Q(scope=KillScope.DEPLOYMENT, deployment_id=deployment.pk)
     )
@@ -40,8 +43,12 @@ def covered_by(switch: KillSwitch) -> QuerySet[Deployment]:
     match switch.scope:
         case KillScope.FIRM:
             return running
+        case KillScope.VENUE:
+            return running.filter(market_id__in=Market.objects.filter(venue_id=switch.venue_id))
         case KillScope.CLIENT:
             return running.filter(client_id=switch.client_id)
+        case KillScope.ACCOUNT:
+            return running.filter(account_id=switch.account_id)
         case KillScope.MANDATE:
             return running.filter(mandate_id=switch.mandate_id)
         case KillScope.DEPLOYMENT:
@@ -50,8 +57,9 @@ def covered_by(switch: KillSwitch) -> QuerySet[Deployment]:
 
 
 def halt_reasons(deployments: Iterable[Deployment]) -> dict[int, str]:
-    """Why each deployment may not trade, by its key; those that may are left out. One query for any number."""
-    switches = list(engaged())
+    """Why each deployment may not trade, by its key; those that may are left out. Two queries for any number."""
+    switches, deployments = list(engaged()), list(deployments)
+    prefetch_related_objects(deployments, "market")
     reasons = {}
     for deployment in deployments:
         for switch in switches:
@@ -62,9 +70,11 @@ def halt_reasons(deployments: Iterable[Deployment]) -> dict[int, str]:
 
 
 def covers(switch: KillSwitch, deployment: Deployment) -> bool:
-    """The rule of `covering`, for records already at hand."""
+    """The rule of `covering`, for records already at hand; the deployment's market is one of them."""
     return (
         switch.scope == KillScope.FIRM
+        or (switch.scope == KillScope.VENUE and switch.venue_id == deployment.market.venue_id)
+        or (switch.scope == KillScope.ACCOUNT and switch.account_id == deployment.account_id)
         or (switch.scope == KillScope.CLIENT and switch.client_id == deployment.client_id)
         or (switch.scope == KillScope.MANDATE and switch.mandate_id == deployment.mandate_id)
         or (switch.scope == KillScope.DEPLOYMENT and switch.deployment_id == deployment.pk)

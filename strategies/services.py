@@ -22,7 +22,7 @@ from clients.models import Client, Mandate, User
 from engine.core.config import ConfigError, load_config
 from engine.core.plugins import Registry
 from engine.core.states import State
-from exchanges.models import ExchangeAccount, Market
+from exchanges.models import ExchangeAccount, Market, Venue
 from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
 from strategies.choices import KillScope, Mode, RevisionState, Wanted
 from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
@@ -262,6 +262,18 @@ def mandate_halt(*, mandate: Mandate, actor: User, reason: str) -> KillSwitch:
     """Kill everything that runs for one mandate."""
     return _scope_halt(
         KillScope.MANDATE, client_id=mandate.client_id, mandate_id=mandate.pk, actor=actor, reason=reason
+    )
+
+
+def venue_halt(*, venue: Venue, actor: User, reason: str) -> KillSwitch:
+    """Kill everything that runs at one venue, for every client."""
+    return _scope_halt(KillScope.VENUE, venue_id=venue.pk, actor=actor, reason=reason)
+
+
+def account_halt(*, account: ExchangeAccount, actor: User, reason: str) -> KillSwitch:
+    """Kill everything that trades with one account."""
+    return _scope_halt(
+        KillScope.ACCOUNT, client_id=account.client_id, account_id=account.pk, actor=actor, reason=reason
     )
 
 

@@ -115,14 +115,18 @@ MODES: Mapping[str, tuple[str, ...]] = {
 }
 """Replays run in slots of their own, so that no rehearsal can disturb quoting. Live is nobody's yet."""
 
-COVERING = """
-    select k.reason from strategies_killswitch k
-    where k.reset_at is null and (
-        k.scope = 'firm'
-        or (k.scope = 'client' and k.client_id = d.client_id)
-        or (k.scope = 'mandate' and k.mandate_id = d.mandate_id)
-        or (k.scope = 'deployment' and k.deployment_id = d.id))
-    order by k.id limit 1
+COVERS = """(
+    k.scope = 'firm'
+    or (k.scope = 'venue' and k.venue_id = (select m.venue_id from exchanges_market m where m.id = d.market_id))
+    or (k.scope = 'client' and k.client_id = d.client_id)
+    or (k.scope = 'account' and k.account_id = d.account_id)
+    or (k.scope = 'mandate' and k.mandate_id = d.mandate_id)
+    or (k.scope = 'deployment' and k.deployment_id = d.id))
+"""
+"""The condition under which a kill switch k covers a deployment d: the rule of `strategies.selectors.covering`."""
+
+COVERING = f"""
+    select k.reason from strategies_killswitch k where k.reset_at is null and {COVERS} order by k.id limit 1
 """
 """A scalar subquery over `strategies_deployment d`: the reason of a kill switch that covers it."""
 

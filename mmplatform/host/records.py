@@ -19,7 +19,7 @@ from engine.core.service import Restore
 from engine.core.states import State
 from engine.market.types import FINAL, OrderReport, OrderStatus, Side
 from mmplatform.host.database import Connection
-from mmplatform.host.lease import COVERING
+from mmplatform.host.lease import COVERING, COVERS
 from strategies.blueprint import MarketFacts, RecordingFacts
 from strategies.choices import Mode, Wanted
 
@@ -184,8 +184,9 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
         (row["id"], sorted(status.value for status in FINAL)),
     )
     orders = tuple(_report(each) for each in await cursor.fetchall())
+    peak = await _peak(cursor, row["id"]) if "killswitches.drawdown" in row["yaml"] else None
     if last is None:
-        return Restore(balances=balances, orders=orders)
+        return Restore(balances=balances, orders=orders, peak_pnl_quote=peak)
     is_later = conversion is not None and conversion["fills_total"] >= last["fills_total"]
     return Restore(
         position_base=last["position_base"],
@@ -202,7 +203,32 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
         fill_ids=fill_ids,
         balances=balances,
         orders=orders,
+        peak_pnl_quote=peak,
     )
+
+
+PEAK = f"""
+    with since as (
+        select coalesce(max(k.reset_at), '-infinity') as reset
+        from strategies_deployment d left join strategies_killswitch k on {COVERS} where d.id = %(id)s
+    )
+    select greatest(
+        (select max(realised_quote + unrealised_quote - fees_quote)
+         from monitoring_sample_hot, since where deployment_id = %(id)s and ts > reset),
+        (select max(realised_quote_avg + unrealised_quote_avg - fees_quote_avg)
+         from monitoring_sample_1m, since
+         where deployment_id = %(id)s and ts > greatest(reset, clock_timestamp() - interval '1 day')),
+        (select max(realised_quote_avg + unrealised_quote_avg - fees_quote_avg)
+         from monitoring_sample_1h, since where deployment_id = %(id)s and ts > reset)) as peak
+"""
+"""The highest total PnL since a person last reset a switch that covers the deployment: by the second as far as seconds
+are at hand, by the average minute for a day, by the average hour before. A take-over cannot wait for more."""
+
+
+async def _peak(cursor: Any, deployment_id: int) -> Decimal | None:
+    await cursor.execute(PEAK, {"id": deployment_id})
+    peak = (await cursor.fetchone())["peak"]
+    return None if peak is None else Decimal(str(peak))
 
 
 def _ns(at: Any) -> int:

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from engine.metrics.events import FillRecorded
 from mmplatform.host.database import DATABASE_ERRORS, connect
 from mmplatform.host.journal import Batch, Journal, Owner
+from mmplatform.host.lease import COVERS
 from monitoring import measurements, samples
 
 log = structlog.get_logger(__name__)
@@ -106,18 +107,14 @@ OBSERVED = """
     where id = %(id)s and token = %(token)s
 """
 
-LATCH = """
+LATCH = f"""
     with latched as (
         insert into strategies_killswitch (scope, client_id, deployment_id, reason, engaged_at, reset_reason)
         select 'deployment', d.client_id, d.id, %(reason)s, clock_timestamp(), ''
         from strategies_deployment d
         where d.id = %(id)s and d.token = %(token)s and d.mode <> 'replay' and not exists (
             select from strategies_killswitch k
-            where k.reset_at is null and (
-                k.scope = 'firm'
-                or (k.scope = 'client' and k.client_id = d.client_id)
-                or (k.scope = 'mandate' and k.mandate_id = d.mandate_id)
-                or (k.scope = 'deployment' and k.deployment_id = d.id)))
+            where k.reset_at is null and {COVERS})
         returning id, client_id, reason
     )
     insert into clients_auditentry

@@ -141,7 +141,7 @@ def _control_page(
 @desk_page
 def switches(request: HttpRequest) -> HttpResponse:
     """Every kill switch: what is engaged, what it stops, and the history."""
-    running = list(Deployment.objects.filter(ended_at=None))
+    running = list(Deployment.objects.filter(ended_at=None).select_related("market"))
     now = [(switch, sum(covers(switch, each) for each in running)) for switch in engaged()]
     past = KillSwitch.objects.exclude(reset_at=None).select_related("engaged_by", "reset_by", "deployment", "mandate")
     context = {

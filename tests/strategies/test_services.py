@@ -11,10 +11,12 @@ from django.db import IntegrityError, transaction
 from clients.errors import Refusal
 from clients.models import AuditEntry
 from engine.core.states import State
+from exchanges.models import ExchangeAccount, Venue
 from strategies.choices import KillScope, Mode, Wanted
 from strategies.models import Deployment, KillSwitch, Revision
-from strategies.selectors import covering, halt_reasons
+from strategies.selectors import covered_by, covering, halt_reasons
 from strategies.services import (
+    account_halt,
     client_halt,
     deployment_create,
     deployment_end,
@@ -28,6 +30,7 @@ from strategies.services import (
     revision_approve,
     revision_reject,
     revision_submit,
+    venue_halt,
 )
 from tests.world import Holding, World
 
@@ -259,7 +262,9 @@ def test_a_fault_is_reset_to_paused(world: World) -> None:
     ("engage", "stops_cedar"),
     [
         (lambda w: firm_halt(actor=w.rita, reason="drill"), True),
+        (lambda w: venue_halt(venue=w.venue, actor=w.rita, reason="drill"), True),
         (lambda w: client_halt(client=w.acorn.client, actor=w.rita, reason="drill"), False),
+        (lambda w: account_halt(account=w.acorn.account, actor=w.rita, reason="drill"), False),
         (lambda w: mandate_halt(mandate=w.acorn.mandate, actor=w.rita, reason="drill"), False),
     ],
 )
@@ -358,3 +363,33 @@ def test_lifting_a_switch_frees_what_was_halted_without_a_command(world: World) 
     kill_switch_reset(switch=firm, actor=world.rita, reason="over")
     made_later.refresh_from_db()
     assert (made_later.wanted, made_later.is_pending) == ("paused", True)
+
+
+def test_a_venue_or_an_account_stops_nothing_elsewhere(world: World) -> None:
+    """Two accounts of one client at one venue, and another venue: each switch covers exactly what it names."""
+    mine = world.acorn.deployment
+    elsewhere = Venue.objects.create(
+        slug="elsewhere", name="Elsewhere", kind="simulated", component="exchanges.simulated"
+    )
+    other = ExchangeAccount.objects.create(client=world.acorn.client, venue=world.venue, name="second")
+    for switch in (
+        venue_halt(venue=elsewhere, actor=world.rita, reason="drill"),
+        account_halt(account=other, actor=world.rita, reason="drill"),
+    ):
+        assert covering(mine).count() == 0
+        assert halt_reasons([mine]) == {}
+        assert list(covered_by(switch)) == []
+    deployment_start(deployment=mine, actor=world.dora, reason="nothing covers it")
+    account_halt(account=world.acorn.account, actor=world.rita, reason="drill")
+    with pytest.raises(Refusal, match="Account kill switch, engaged by rita"):
+        deployment_start(deployment=mine, actor=world.dora, reason="now something does")
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [("venue", ()), ("account", ("client",)), ("firm", ("venue",)), ("venue", ("venue", "client"))],
+)
+def test_a_switch_names_what_it_covers_and_nothing_else(world: World, scope: str, names: tuple[str, ...]) -> None:
+    fields = {"client": world.acorn.client, "venue": world.venue}
+    with pytest.raises(IntegrityError, match="a_switch_names"):
+        KillSwitch.objects.create(scope=scope, reason="wrong", **{name: fields[name] for name in names})

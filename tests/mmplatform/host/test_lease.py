@@ -121,7 +121,7 @@ async def test_after_a_database_restart_an_expired_lease_is_left_to_its_holder_f
     assert await sit(connection, timing=TIMING) is not None
 
 
-@pytest.mark.parametrize("scope", ["firm", "client", "mandate", "deployment"])
+@pytest.mark.parametrize("scope", ["firm", "venue", "client", "account", "mandate", "deployment"])
 async def test_a_renewal_reads_the_kill_switch_that_covers_a_deployment(desk, connect, scope) -> None:
     desk.slot()
     deployment = desk.deployment()
@@ -130,7 +130,9 @@ async def test_a_renewal_reads_the_kill_switch_that_covers_a_deployment(desk, co
     (claimed,) = await lease.claim(connection, slot, limit=1, timing=TIMING)
     names = {
         "firm": {},
+        "venue": {"venue": desk.venue},
         "client": {"client": desk.client},
+        "account": {"client": desk.client, "account": desk.account},
         "mandate": {"client": desk.client, "mandate": desk.mandate},
         "deployment": {"client": desk.client, "deployment": deployment},
     }
