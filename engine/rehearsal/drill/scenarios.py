@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.execution.activity import Mismatch
 from engine.market.types import Side
 from engine.rehearsal.drill.stage import Stage
 
@@ -70,7 +69,7 @@ async def _freeze(stage: Stage) -> None:
 
 
 async def _skew(stage: Stage) -> None:
-    stage.activity.skew_s = 3.0
+    stage.activity.skew_s = 3.0  # as whoever measures it would say
 
 
 async def _refuse(stage: Stage) -> None:
@@ -101,14 +100,8 @@ async def _widen(stage: Stage) -> None:
     stage.market.widened_bps = Decimal(400)
 
 
-async def _differ(stage: Stage) -> None:
-    stage.activity.mismatch = Mismatch(
-        asset="AURORA",
-        expected=Decimal(100_000),
-        found=Decimal(99_900),
-        value_quote=Decimal(250),
-        since=stage.monotonic,
-    )
+async def _lose_base(stage: Stage) -> None:
+    stage.account.withdrawn["AURORA"] = Decimal(100)
 
 
 async def _withdraw(stage: Stage) -> None:
@@ -169,7 +162,7 @@ SCENARIOS: dict[str, Scenario] = {
         },
     ),
     "killswitches.reconciliation": Scenario(
-        provoked="the venue is found to hold 100 AURORA less", provoke=_differ, args="{max_mismatch_quote: 100}"
+        provoked="100 AURORA leave the account", provoke=_lose_base, args="{max_mismatch_quote: 100}"
     ),
     "killswitches.reject_storm": Scenario(provoked="the venue refuses every bid", provoke=_refuse),
     "killswitches.response_timeout": Scenario(provoked="the venue answers after 3 s", provoke=_dawdle),

@@ -50,11 +50,12 @@ components:
     args: {{max_position_quote: 50000, max_loss_quote: 50000, max_order_size_quote: 5000,
            max_open_notional_quote: 50000}}
 {switches}
+  books: {{id: reconcile, args: {{alert_quote: 50, every_s: 5, confirm_after_s: 2}}}}
   live: {{id: marketmaking.executors.live, args: {{exchange: "@account", symbol: "@symbol"}}}}
   quoting:
     id: marketmaking
     args: {{exchange: "@market", symbol: "@symbol", price: "@mid", strategy: "@ladder", guard: "@guard",
-           killswitch: "@{tested}", executor: "@live", interval_ms: 500, price_threshold_bps: 8}}
+           killswitch: "@{tested}", executor: "@live", reconcile: "@books", interval_ms: 500, price_threshold_bps: 8}}
 """
 
 BEGINS_NS = 1_767_600_000 * NS
