@@ -44,7 +44,11 @@ class Meta:
 
     def bounds(self) -> list[tuple[str, Decimal]]:
         """The bounds in words, exact: [("more than", 0), ("at most", 50)]."""
-        named = {"more than": self.gt, "at least": self.ge, "less than": self.lt, "at most": self.le}
+        least = (
+            None if self.gt is not None and self.ge is not None and Decimal(self.ge) <= Decimal(self.gt) else self.ge
+        )
+        most = None if self.lt is not None and self.le is not None and Decimal(self.le) >= Decimal(self.lt) else self.le
+        named = {"more than": self.gt, "at least": least, "less than": self.lt, "at most": most}
         return [(words, Decimal(bound)) for words, bound in named.items() if bound is not None]
 
     def accepts(self, value: Decimal | int | float) -> bool:

@@ -197,6 +197,12 @@ def test_it_refuses_with_field_value_and_remedy(hint: Any, value: Any, message: 
     assert caught.value.suggestion == suggestion
 
 
+def test_of_two_bounds_on_one_end_the_stricter_is_said() -> None:
+    assert Share(gt=0).in_words() == "more than 0 and at most 1"
+    assert Share(gt="0.5", lt=1).in_words() == "more than 0.5 and less than 1"
+    assert Share(ge="0.5").in_words() == "at least 0.5 and at most 1"
+
+
 @pytest.mark.parametrize(
     ("meta", "inside", "outside"),
     [
