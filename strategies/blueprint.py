@@ -24,7 +24,7 @@ from strategies.choices import Mode
 PAPER = "exchanges.paper"
 REPLAY = "exchanges.replay"
 GROUP = "service.group"
-SEND = "marketmaking.executors.live"
+SENDING = ("marketmaking.executors.live", "marketmaking.executors.canary", "marketmaking.executors.paper")
 DRY_RUN = "marketmaking.executors.dry_run"
 SINKS = {"record": "sinks.postgres", "screen": "sinks.live"}
 """The outlets every host opens, under the names they get in the configuration."""
@@ -110,9 +110,10 @@ def blueprint(
                 _replayed(spec, market, recording) if mode is Mode.REPLAY else _public(spec, market, registry)
             )
             laid[name] = _paper(spec, source, market, funding or {})
-        elif spec.get("id") == SEND and mode is Mode.SHADOW:
+        elif spec.get("id") in SENDING and mode is Mode.SHADOW:
             args = spec.get("args") or {}
-            laid[name] = {"id": DRY_RUN, "args": {key: args[key] for key in ("exchange", "symbol") if key in args}}
+            shown = {"exchange": args.get("exchange", args.get("market")), "symbol": args.get("symbol")}
+            laid[name] = {"id": DRY_RUN, "args": {key: value for key, value in shown.items() if value is not None}}
         else:
             laid[name] = spec
     used = {spec.get("id") for spec in laid.values() if isinstance(spec, dict)}

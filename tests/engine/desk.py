@@ -16,6 +16,7 @@ from engine.market.types import Side
 from engine.marketmaking.service import MarketMaking
 from engine.metrics.sinks import Memory
 from engine.testing import FakeVenue, ManualClock
+from engine.venues.hub import MarketHub
 
 YAML = """
 service: "@quoting"
@@ -90,6 +91,7 @@ class Desk:
         permit: Permit | None = None,
         manual_halt: Callable[[], str] = lambda: "",
         venue: type[FakeVenue] = FakeVenue,
+        hub: MarketHub | None = None,
         components: str = "",
         clock: ManualClock | None = None,
         scheduler: Scheduler | None = None,
@@ -112,6 +114,7 @@ class Desk:
             restore=restore,
             permit=permit,
             manual_halt=manual_halt,
+            hub=hub,
         )
         self.venue: FakeVenue = self._component("venue")
         self.service: MarketMaking = self._component("quoting")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.core.config import load_config, parse_tree
+from engine.core.config import dump_config, load_config, parse_tree
 from engine.core.container import Container
 from engine.core.plugins import Registry
 from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
@@ -75,6 +75,23 @@ def test_a_replay_trades_on_paper_over_the_recording() -> None:
 def test_a_shadow_looks_at_the_venue_itself_and_sends_nothing() -> None:
     components = laid(Mode.SHADOW, funding={})
     assert components["venue"]["id"] == "exchanges.simulated"
+    assert components["executor"] == {
+        "id": "marketmaking.executors.dry_run",
+        "args": {"exchange": "@venue", "symbol": "@symbol"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("executor", "args"),
+    [
+        ("canary", {"exchange": "@venue", "symbol": "@symbol", "share": Decimal("0.1")}),
+        ("paper", {"market": "@venue", "symbol": "@symbol", "base_balance": 1, "quote_balance": 1}),
+    ],
+)
+def test_no_executor_that_places_orders_is_left_in_a_shadow(executor: str, args: dict) -> None:
+    tree = parse_tree(YAML)
+    tree["components"]["executor"] = {"id": f"marketmaking.executors.{executor}", "args": args}
+    components = laid(Mode.SHADOW, yaml=dump_config(tree), funding={})
     assert components["executor"] == {
         "id": "marketmaking.executors.dry_run",
         "args": {"exchange": "@venue", "symbol": "@symbol"},

@@ -13,6 +13,7 @@ from engine.core.states import State
 from engine.market.types import Side
 from engine.metrics.events import FillRecorded, OrderChanged
 from engine.testing import ManualClock
+from engine.venues.hub import MarketHub
 from tests.engine.desk import Desk
 
 D = Decimal
@@ -106,6 +107,25 @@ async def test_quiet_hours_take_the_quotes_down_and_the_reason_is_on_the_screen(
     await desk.run(60)
     assert desk.prices(Side.BUY)
     await desk.close()
+
+
+async def test_two_deployments_of_a_host_never_have_orders_that_would_meet() -> None:
+    """B6: the second quotes around a price 60 dollars higher; its bids would take the first one's asks."""
+    hub, more = MarketHub(), "own: {id: marketmaking.modifiers.self_trade_guard}"
+    desks = [Desk(hub=hub, more=more, args=', modifiers: ["@own"]', threshold="0") for _ in range(2)]
+    first, second = desks
+    await first.open()
+    await second.open("50059.99", "50060.01")
+    for turn in range(4):
+        for desk in desks[:: 1 if turn % 2 else -1]:
+            await desk.service.start("test")
+            await desk.run(1)
+            bids = [level.price for each in desks for level in each.venue.resting(Side.BUY)]
+            asks = [level.price for each in desks for level in each.venue.resting(Side.SELL)]
+            assert max(bids) < min(asks)
+    assert any("an order of another deployment stands there" in note for desk in desks for note in desk.service.notes)
+    for desk in desks:
+        await desk.close()
 
 
 # Executors
