@@ -52,10 +52,11 @@ class BookDepth(Component):
         if mid is None:
             return depth
         reach = WIDE.divide(WIDE.multiply(mid, self.band_bps), BPS)
+        low, high = mid - reach, mid + reach
         for order in context.orders:
             # Ours is in a venue's book, and not in the one a paper account trades against: there the level may be
             # smaller than our order, and no more is taken off than it holds.
-            if order.rests and abs(order.price - mid) <= reach:
+            if low <= order.price <= high and order.rests:
                 shown = book.size_at(order.side, order.price)
                 depth -= min(shown, order.remaining_base) * order.price
         return depth

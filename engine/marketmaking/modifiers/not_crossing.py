@@ -31,12 +31,23 @@ class NotCrossing(Component):
 
     def adjust(self, draft: Draft, context: QuoteContext) -> None:
         distance = WIDE.multiply(context.rounding.ticks.step, Decimal(self.min_ticks))
-        bid, ask = draft.best_bid, draft.best_ask
-        if bid is not None and (theirs := best_of_others(context, Side.SELL)) is not None:
-            highest = WIDE.subtract(theirs, distance)
-            if bid > highest:
-                draft.move(Side.BUY, WIDE.subtract(highest, bid))
-        if ask is not None and (theirs := best_of_others(context, Side.BUY)) is not None:
-            lowest = WIDE.add(theirs, distance)
-            if ask < lowest:
-                draft.move(Side.SELL, WIDE.subtract(lowest, ask))
+        book = context.feed.book
+        bid, best_ask = draft.best_bid, book.best_ask
+        # Looked at closely only when something is near: others stand no nearer than the best price there is.
+        if bid is not None and best_ask is not None and bid > WIDE.subtract(best_ask, distance):
+            self._stay_below(draft, bid, distance, context)
+        ask, best_bid = draft.best_ask, book.best_bid
+        if ask is not None and best_bid is not None and ask < WIDE.add(best_bid, distance):
+            self._stay_above(draft, ask, distance, context)
+
+    @staticmethod
+    def _stay_below(draft: Draft, bid: Decimal, distance: Decimal, context: QuoteContext) -> None:
+        theirs = best_of_others(context, Side.SELL)
+        if theirs is not None and bid > (highest := WIDE.subtract(theirs, distance)):
+            draft.move(Side.BUY, WIDE.subtract(highest, bid))
+
+    @staticmethod
+    def _stay_above(draft: Draft, ask: Decimal, distance: Decimal, context: QuoteContext) -> None:
+        theirs = best_of_others(context, Side.BUY)
+        if theirs is not None and ask < (lowest := WIDE.add(theirs, distance)):
+            draft.move(Side.SELL, WIDE.subtract(lowest, ask))

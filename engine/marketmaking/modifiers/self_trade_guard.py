@@ -52,7 +52,7 @@ class SelfTradeGuard(Component):
         ours = draft.best_bid if side is Side.BUY else draft.best_ask
         if ours is None:
             return
-        limit = _obstacle(draft, side, context)
+        limit = _obstacle(draft, side, ours, context)
         whose = "our own order"
         if self.across_firm and self._firm is not None:
             others = self._firm.innermost(side.opposite, beside=self, at=context.monotonic)
@@ -67,14 +67,21 @@ class SelfTradeGuard(Component):
         draft.notes.append(f"{what} kept off {limit}: {whose} stands there.")
 
 
-def _obstacle(draft: Draft, side: Side, context: QuoteContext) -> Decimal | None:
-    """The innermost of our orders on the other side that stays where it is: on its way out or in doubt, or in a slot
-    for which nothing is wanted. A steady one that is wanted elsewhere is moved by the same plan, before anything is
-    sent against it: there the wanted price counts."""
-    wanted = {rung.level for rung in draft.rungs(side.opposite)}
-    prices = [order.price for order in context.orders if order.side is not side and _stays(order, wanted)]
-    if side is Side.BUY and draft.best_ask is not None:
-        prices.append(draft.best_ask)
+def _obstacle(draft: Draft, side: Side, ours: Decimal, context: QuoteContext) -> Decimal | None:
+    """The innermost of our orders on the other side that `ours` would meet and that stays where it is: on its way out
+    or in doubt, or in a slot for which nothing is wanted. A steady one that is wanted elsewhere is moved by the same
+    plan, before anything is sent against it: there the wanted price counts."""
+    other = side.opposite
+    if side is Side.BUY:
+        met = [order for order in context.orders if order.price <= ours and order.side is other]
+    else:
+        met = [order for order in context.orders if order.price >= ours and order.side is other]
+    prices: list[Decimal] = []
+    if met:
+        wanted = {rung.level for rung in draft.rungs(other)}
+        prices = [order.price for order in met if _stays(order, wanted)]
+    if side is Side.BUY and (ask := draft.best_ask) is not None and ask <= ours:
+        prices.append(ask)
     if not prices:
         return None
     return min(prices) if side is Side.BUY else max(prices)

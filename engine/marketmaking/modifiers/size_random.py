@@ -6,16 +6,14 @@ from decimal import Decimal
 from random import Random
 from typing import Annotated
 
-import msgspec
-
 from engine.core.component import Component
 from engine.core.decimals import ONE, WIDE
 from engine.core.params import Count, Share
 from engine.execution.diff import Tolerance, has_moved
-from engine.execution.tracker import Slot, TrackedOrder
+from engine.execution.tracker import TrackedOrder
 from engine.market.types import Side
 from engine.marketmaking.base import QuoteContext
-from engine.marketmaking.draft import Draft
+from engine.marketmaking.draft import Draft, Rung
 
 _STEPS = 1_000_000
 
@@ -35,24 +33,25 @@ class SizeRandom(Component):
     ) -> None:
         self.variation = variation
         self._random = Random(seed)
-        self._draws: dict[Slot, _Draws] = {}
+        self._bids: dict[int, _Draws] = {}
+        self._asks: dict[int, _Draws] = {}
 
     def adjust(self, draft: Draft, context: QuoteContext) -> None:
-        resting = {order.slot: order for order in context.orders if order.slot is not None}
-        for side, rungs in ((Side.BUY, draft.bids), (Side.SELL, draft.asks)):
+        for side, rungs, draws in ((Side.BUY, draft.bids, self._bids), (Side.SELL, draft.asks, self._asks)):
+            resting = {order.level: order for order in context.orders if order.side is side and order.slot is not None}
             offset = draft.offset(side)
-            for index, rung in enumerate(rungs):
-                slot = (side, rung.level)
-                price = context.rounding.price(side, WIDE.add(rung.price, offset))
-                part = self._part(slot, resting.get(slot), price, context.tolerance)
-                factor = WIDE.add(ONE, WIDE.multiply(part, self.variation))
-                rungs[index] = msgspec.structs.replace(rung, size=WIDE.multiply(rung.size, factor))
+            prices = context.rounding.prices(side, [WIDE.add(rung.price, offset) for rung in rungs])
+            for index, (rung, price) in enumerate(zip(rungs, prices, strict=True)):
+                level = rung.level
+                of_slot = draws.get(level)
+                if of_slot is None:
+                    of_slot = draws[level] = _Draws(self._draw())
+                part = self._part(of_slot, resting.get(level), price, context.tolerance)
+                size = WIDE.multiply(rung.size, WIDE.add(ONE, WIDE.multiply(part, self.variation)))
+                rungs[index] = Rung(level, rung.price, size, rung.in_quote)
 
-    def _part(self, slot: Slot, order: TrackedOrder | None, price: Decimal, tolerance: Tolerance) -> Decimal:
+    def _part(self, draws: _Draws, order: TrackedOrder | None, price: Decimal, tolerance: Tolerance) -> Decimal:
         """The draw of a slot, −1 to 1: of the order that rests, or of the one that is to follow it."""
-        draws = self._draws.get(slot)
-        if draws is None:
-            draws = self._draws[slot] = _Draws(self._draw())
         holder = order.client_order_id if order else ""
         if holder != draws.holder:
             # What rests now was sent with the draw that was last handed out. Without an order the draw waits for one,
