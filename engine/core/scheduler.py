@@ -155,6 +155,8 @@ class Scheduler:
         self.clock = clock
         self.slots = 0
         """Slots the loop has come round to."""
+        self.left_out = 0
+        """Runs of all jobs that did not take place, since the one before was still running or the loop was late."""
         self.watchdog = Watchdog()
         self._movable = clock if isinstance(clock, MovableClock) else None
         self._queue: list[tuple[float, int, Job]] = []
@@ -257,7 +259,9 @@ class Scheduler:
             while self._queue and self._queue[0][0] <= now + _EARLY_S:
                 job = heapq.heappop(self._queue)[2]
                 if not job.cancelled:
+                    skipped = job.skipped
                     self._fire(job, now)
+                    self.left_out += job.skipped - skipped
 
     def _fire(self, job: Job, now: float) -> None:
         if job.task is not None and not job.task.done():

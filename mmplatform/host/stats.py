@@ -19,6 +19,7 @@ class Stats:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._late_ms: deque[float] = deque(maxlen=PROBES_KEPT)
+        self._scheduler = scheduler
         self._job = scheduler.every(PROBE_S, self._probe, name="lateness probe")
         self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
 
@@ -36,6 +37,7 @@ class Stats:
             "rss_mb": round(_resident_bytes() / 1e6, 1),
             "tick_late_p50_ms": round(late[len(late) // 2], 2) if late else None,
             "tick_late_p99_ms": round(late[len(late) * 99 // 100], 2) if late else None,
+            "runs_left_out": self._scheduler.left_out,
             "pid": os.getpid(),
         }
 

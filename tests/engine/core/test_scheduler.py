@@ -67,6 +67,7 @@ async def test_a_run_that_takes_too_long_is_not_doubled_but_counted() -> None:
     assert work.most == 1
     assert work.at == [0.1, 0.4, 0.7, 1.0]
     assert job.skipped == 6
+    assert scheduler.left_out == 6
 
 
 async def test_time_lost_by_the_machine_is_not_made_up_in_a_burst() -> None:
@@ -84,6 +85,7 @@ async def test_time_lost_by_the_machine_is_not_made_up_in_a_burst() -> None:
     await scheduler.stop()
     assert work.at == [5.05, 5.1, 5.2]
     assert job.skipped == 49
+    assert scheduler.left_out == 49
 
 
 async def test_one_failing_job_does_not_hurt_the_others() -> None:
