@@ -14,14 +14,18 @@ from engine.market.types import Level, Side
 
 Change = tuple[Decimal, Decimal]
 """(price, new size at that price); size zero removes the level."""
+TOUCHED_KEPT = 5_000
+"""Beyond so many changed prices between two publications it is quicker to look at everything."""
 
 
 class OrderBook:
     """Prices are exact decimals; sizes are base currency."""
 
-    __slots__ = ("_ask_prices", "_asks", "_bid_prices", "_bids")
+    __slots__ = ("_ask_prices", "_asks", "_bid_prices", "_bids", "touched")
 
     def __init__(self) -> None:
+        self.touched: set[Decimal] | None = None
+        """Prices of both sides whose size may have changed since the book was last published; None: any may have."""
         self._bids: dict[Decimal, Decimal] = {}
         self._asks: dict[Decimal, Decimal] = {}
         self._bid_prices: list[Decimal] = []
@@ -29,6 +33,7 @@ class OrderBook:
 
     def reset(self, bids: Iterable[Change], asks: Iterable[Change]) -> None:
         """Replace everything with a snapshot."""
+        self.touched = None
         self._bids = {price: size for price, size in bids if size}
         self._asks = {price: size for price, size in asks if size}
         self._bid_prices = sorted(self._bids)
@@ -36,11 +41,14 @@ class OrderBook:
 
     def apply(self, bids: Iterable[Change], asks: Iterable[Change]) -> None:
         """Apply changed levels."""
+        touched = self.touched
         for sizes, prices, changes in (
             (self._bids, self._bid_prices, bids),
             (self._asks, self._ask_prices, asks),
         ):
             for price, size in changes:
+                if touched is not None:
+                    touched.add(price)
                 if size:
                     if price not in sizes:
                         insort(prices, price)
@@ -48,6 +56,8 @@ class OrderBook:
                 elif price in sizes:
                     del sizes[price]
                     del prices[bisect_left(prices, price)]
+        if touched is not None and len(touched) > TOUCHED_KEPT:
+            self.touched = None
 
     @property
     def best_bid(self) -> Decimal | None:

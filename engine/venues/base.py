@@ -46,6 +46,12 @@ class MarketFeed:
         self.on_trade: list[Callable[[Trade], None]] = []
         self.on_status: list[Callable[[MarketStatus], None]] = []
 
+    def publish(self) -> None:
+        """Tell every hearer of the book as it is now, and begin to note anew which of its prices are touched."""
+        for hear in tuple(self.on_book):
+            hear(self)
+        self.book.touched = set()
+
     def age_s(self, monotonic: float) -> float | None:
         """Seconds since the last trustworthy book, or None when there is none."""
         return None if self.received_at is None or self.problem else monotonic - self.received_at

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from engine.core.clock import NS
 from engine.core.component import Component
 from engine.core.decimals import BPS, ZERO
 from engine.core.errors import PermitLost, Refused
@@ -31,8 +32,6 @@ from engine.venues.paper.ledger import Ledger
 from engine.venues.paper.matching import Matcher, PaperOrder
 
 MS = 1_000_000
-ARRIVALS_INTERVAL_S = 0.05
-"""What was sent arrives with the next market event or call, and at the latest after this beside its latency."""
 FILLS_KEPT = 10_000
 CLOSED_KEPT = 1_000
 
@@ -102,19 +101,17 @@ class PaperExchange(Component):
             self._restore(report)
         self._hear_book = self.runtime.hearing(self._on_book)
         self._hear_trade = self.runtime.hearing(self._on_trade)
-        feed.on_book.append(self._hear_book)
-        feed.on_trade.append(self._hear_trade)
-        self._arrivals = self.runtime.scheduler.every(
-            ARRIVALS_INTERVAL_S, self._advance_now, name=f"{self.name} arrivals"
-        )
+        self._was_in_trouble = False
+        self._wakes_ns: int | None = None
+        feed.on_book.append(self._on_any_book)
+        feed.on_trade.append(self._on_any_trade)
 
     async def unload(self) -> None:
         if self._feed is None:
             return
-        self._arrivals.cancel()
-        if self._hear_book in self._feed.on_book:
-            self._feed.on_book.remove(self._hear_book)
-            self._feed.on_trade.remove(self._hear_trade)
+        if self._on_any_book in self._feed.on_book:
+            self._feed.on_book.remove(self._on_any_book)
+            self._feed.on_trade.remove(self._on_any_trade)
         self._feed = None
 
     def _restore(self, report: OrderReport) -> None:
@@ -149,6 +146,22 @@ class PaperExchange(Component):
     def public_source(self) -> MarketSource:
         """Whose ticker, candles and funding rate are also ours."""
         return self.market
+
+    def _on_any_book(self, feed: MarketFeed) -> None:
+        """Hear of a book only when it concerns this account: a feed tells every one of its hearers every message."""
+        if feed.problem:
+            self._was_in_trouble = True  # what is touched meanwhile is not looked at
+        elif self._restored or self._was_in_trouble or self._has_arrivals() or self._matcher.concerned_by(feed.book):
+            self._was_in_trouble = False
+            self._hear_book(feed)
+
+    def _on_any_trade(self, trade: Trade) -> None:
+        """The same for prints."""
+        if (self._in_flight and self._in_flight[0][0] <= trade.ts_ns) or self._matcher.reached_by(trade):
+            self._hear_trade(trade)
+
+    def _has_arrivals(self) -> bool:
+        return bool(self._in_flight) and self._in_flight[0][0] <= self.runtime.clock.now_ns()
 
     def _on_trade(self, trade: Trade) -> None:
         if self._in_flight:
@@ -282,13 +295,26 @@ class PaperExchange(Component):
     # -- what arrives -------------------------------------------------------------------------------------------------
 
     async def _advance_now(self) -> None:
-        if self._in_flight:
+        self._wakes_ns = None
+        if self._feed is not None and self._in_flight:
             self._advance(self.runtime.clock.now_ns())
+            self._wake()
+
+    def _wake(self) -> None:
+        """See to it that what was sent arrives also in a market where nothing else happens."""
+        if not self._in_flight:
+            return
+        due_ns = self._in_flight[0][0]
+        if self._wakes_ns is None or due_ns < self._wakes_ns:
+            self._wakes_ns = due_ns
+            delay_s = max(0.0, (due_ns - self.runtime.clock.now_ns()) / NS)
+            self.runtime.scheduler.once(delay_s, self._advance_now, name=f"{self.name} arrivals")
 
     def _send(self, order: PaperOrder, now_ns: int, *, cancel: bool = False) -> None:
         self._sent += 1
         due_ns = now_ns + (self.cancel_latency_ms if cancel else self.latency_ms) * MS
         heappush(self._in_flight, (due_ns, self._sent, cancel, order))
+        self._wake()
 
     def _advance(self, now_ns: int, *, everything: bool = False) -> None:
         """Let what was sent and is due, or everything, arrive in the order it was sent."""

@@ -51,7 +51,35 @@ class Matcher:
     def __init__(self, *, lot: Decimal, execute: Execute) -> None:
         self._lot = lot
         self._execute = execute
-        self._sides: dict[Side, list[PaperOrder]] = {Side.BUY: [], Side.SELL: []}
+        self._bids: list[PaperOrder] = []
+        self._asks: list[PaperOrder] = []
+        self._sides = {Side.BUY: self._bids, Side.SELL: self._asks}
+        self._prices: set[Decimal] | None = None
+        """Where we rest; None after a change, until it is next asked for."""
+        self._unsettled = True
+        """The next book matters whatever it changes: an order came, a print served a queue, or a cross is under way."""
+
+    def concerned_by(self, book: OrderBook) -> bool:
+        """Whether `on_book` would change anything: a size where we rest, or an opposite best that has come to us.
+
+        Asked for every order book of a feed that hundreds of accounts share, where it is nearly always no.
+        """
+        if self._unsettled or book.touched is None:
+            return True
+        bids, asks, best_bid, best_ask = self._bids, self._asks, book.best_bid, book.best_ask
+        if bids and best_ask is not None and best_ask <= bids[0].request.price:
+            return True
+        if asks and best_bid is not None and best_bid >= asks[0].request.price:
+            return True
+        if self._prices is None:
+            self._prices = {order.request.price for order in (*bids, *asks)}
+        return not self._prices.isdisjoint(book.touched)
+
+    def reached_by(self, trade: Trade) -> bool:
+        """Whether a print came as far as our best order on the side it hit."""
+        if trade.aggressor is Side.SELL:
+            return bool(self._bids) and trade.price <= self._bids[0].request.price
+        return bool(self._asks) and trade.price >= self._asks[0].request.price
 
     def add(self, order: PaperOrder, feed: MarketFeed, ts_ns: int) -> None:
         """Join the back of the queue at the order's price."""
@@ -64,11 +92,13 @@ class Matcher:
         resting = self._sides[request.side]
         resting.append(order)
         resting.sort(key=lambda other: -other.request.side.sign * other.request.price)
+        self._prices, self._unsettled = None, True
 
     def remove(self, order: PaperOrder) -> None:
         resting = self._sides[order.request.side]
         if order in resting:
             resting.remove(order)
+            self._prices = None
 
     def crosses_own(self, side: Side, price: Decimal) -> bool:
         """True when an order there would meet an order of our own."""
@@ -87,10 +117,11 @@ class Matcher:
 
     def on_trade(self, trade: Trade) -> None:
         """A public print: serve our orders it reached, in price order."""
+        if not self.reached_by(trade):
+            return
+        self._unsettled = True
         side = trade.aggressor.opposite
         resting = self._sides[side]
-        if not resting or (resting[0].request.price - trade.price) * side.sign < 0:
-            return
         left = trade.size_base
         for order in tuple(resting):
             distance = (order.request.price - trade.price) * side.sign
@@ -108,6 +139,7 @@ class Matcher:
 
     def on_book(self, book: OrderBook, ts_ns: int) -> None:
         """A new public book: queues shrink by cancels, and an opposite best at our price has traded with us."""
+        self._unsettled = False
         for side, resting in self._sides.items():
             if not resting:
                 continue
@@ -116,11 +148,13 @@ class Matcher:
                 order.queue.on_level(book.size_at(side, order.request.price))
             opposite = book.best_ask if side is Side.BUY else book.best_bid
             if opposite is None:
+                self._unsettled = True
                 continue
             if (resting[0].request.price - opposite) * side.sign < 0:
                 for order in resting:
                     order.crossed = ZERO
                 continue
+            self._unsettled = True
             self._cross(tuple(resting), book, ts_ns)
 
     def _cross(self, resting: Iterable[PaperOrder], book: OrderBook, ts_ns: int) -> None:

@@ -247,8 +247,7 @@ class BookKeeper:
             feed.book_ts_ns = ts_ns
             feed.received_at = self._clock.monotonic()
         if not self.silent:
-            for on_book in tuple(feed.on_book):
-                on_book(feed)
+            feed.publish()
 
     def _on_mark(self, message: Mark) -> None:
         if message.symbol == self._symbol and not self.silent:

@@ -188,5 +188,4 @@ class SimulatedFeed:
         feed.book.apply(bids, asks)
         feed.book_ts_ns = now_ns
         feed.received_at = self._clock.monotonic()
-        for on_book in tuple(feed.on_book):
-            on_book(feed)
+        feed.publish()
