@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from operator import mul
 
 from engine.core.decimals import BPS, ZERO
 from engine.market.types import Level, Side
@@ -21,11 +22,13 @@ TOUCHED_KEPT = 5_000
 class OrderBook:
     """Prices are exact decimals; sizes are base currency."""
 
-    __slots__ = ("_ask_prices", "_asks", "_bid_prices", "_bids", "touched")
+    __slots__ = ("_ask_prices", "_asks", "_bid_prices", "_bids", "_depths", "touched")
 
     def __init__(self) -> None:
         self.touched: set[Decimal] | None = None
         """Prices of both sides whose size may have changed since the book was last published; None: any may have."""
+        self._depths: dict[tuple[Side, Decimal], Decimal] = {}
+        """What `depth_quote` answered, until the book changes: many deployments ask the same of one book."""
         self._bids: dict[Decimal, Decimal] = {}
         self._asks: dict[Decimal, Decimal] = {}
         self._bid_prices: list[Decimal] = []
@@ -34,6 +37,7 @@ class OrderBook:
     def reset(self, bids: Iterable[Change], asks: Iterable[Change]) -> None:
         """Replace everything with a snapshot."""
         self.touched = None
+        self._depths.clear()
         self._bids = {price: size for price, size in bids if size}
         self._asks = {price: size for price, size in asks if size}
         self._bid_prices = sorted(self._bids)
@@ -42,6 +46,7 @@ class OrderBook:
     def apply(self, bids: Iterable[Change], asks: Iterable[Change]) -> None:
         """Apply changed levels."""
         touched = self.touched
+        self._depths.clear()
         for sizes, prices, changes in (
             (self._bids, self._bid_prices, bids),
             (self._asks, self._ask_prices, asks),
@@ -112,14 +117,14 @@ class OrderBook:
         mid = self.mid
         if mid is None:
             return ZERO
+        known = self._depths.get((side, band_bps))
+        if known is not None:
+            return known
         if side is Side.BUY:
-            floor = mid * (1 - band_bps / BPS)
+            sizes, floor = self._bids, mid * (1 - band_bps / BPS)
             prices = self._bid_prices[bisect_left(self._bid_prices, floor) :]
-            return sum((price * self._bids[price] for price in prices), ZERO)
-        ceiling = mid * (1 + band_bps / BPS)
-        total = ZERO
-        for price in self._ask_prices:
-            if price > ceiling:
-                break
-            total += price * self._asks[price]
-        return total
+        else:
+            sizes, ceiling = self._asks, mid * (1 + band_bps / BPS)
+            prices = self._ask_prices[: bisect_right(self._ask_prices, ceiling)]
+        depth = self._depths[side, band_bps] = sum(map(mul, prices, map(sizes.__getitem__, prices)), ZERO)
+        return depth

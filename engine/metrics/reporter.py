@@ -168,11 +168,12 @@ def depth_in_bands(orders: Sequence[TrackedOrder], mid: Decimal | None) -> tuple
     if mid is None:
         return ()
     depths = [ZERO] * len(BANDS_BPS)
+    edges = [mid * edge for edge in _EDGES]
     for order in orders:
         notional = order.remaining_base * order.price
         away = abs(order.price - mid)
-        for index, edge in enumerate(_EDGES):
-            if away <= mid * edge:
+        for index, edge in enumerate(edges):
+            if away <= edge:
                 depths[index] += notional
     return tuple(depths)
 
