@@ -339,6 +339,8 @@ def _exact(shape: Shape, value: Any) -> Tree:
     match shape.kind:
         case Kind.LIST if shape.item is not None:
             return [_exact(shape.item, item) for item in value]
+        case Kind.MAP if shape.item is not None:
+            return {str(key): _exact(shape.item, item) for key, item in value.items()}
         case Kind.DECIMAL:
             return _written(Decimal(value))
         case Kind.INTEGER:

@@ -22,8 +22,8 @@ from engine.core.errors import EngineError
 Bound = Decimal | int | str | None
 """Bounds may be written 0, "0.5" or Decimal("0.5"); they are exact either way."""
 
-Example = Decimal | int | str | bool | tuple[str | int, ...] | None
-"""As it would stand in a file; for a decimal also "0.5". A tuple stands for a list."""
+Example = Decimal | int | str | bool | tuple[str | int, ...] | Mapping[str, str | int] | None
+"""As it would stand in a file; for a decimal also "0.5". A tuple stands for a list. Of lists and maps Items has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Meta:
     le: Bound = None
     live: bool = False
     unit: str = ""
-    example: Example = None
+    example: Example = field(default=None, hash=False)
     """What an example file writes where meaning, bounds and unit give nothing plausible. For a collaborator: an id.
 
     What may stay empty is shown by it too: of two limits that may be empty, but not both, say one."""

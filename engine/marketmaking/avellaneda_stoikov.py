@@ -30,10 +30,16 @@ class AvellanedaStoikov(Component):
         self,
         *,
         order_size_base: Annotated[Decimal, Size(gt=0, help="Size of one order, and the unit inventory is counted in")],
-        risk_aversion: Annotated[Decimal, Factor(gt=0, live=True, help="γ: larger leans harder against inventory")],
+        risk_aversion: Annotated[
+            Decimal, Factor(gt=0, live=True, help="γ: larger leans harder against inventory", example="0.1")
+        ],
         horizon_s: Annotated[Decimal, Seconds(gt=0, live=True, help="τ: how far ahead risk is counted, always")],
-        min_half_spread_bps: Annotated[Decimal, Bps(gt=0, lt=5000, help="Bound of the half-spread, of the price")],
-        max_half_spread_bps: Annotated[Decimal, Bps(gt=0, lt=5000, help="Bound of the half-spread, of the price")],
+        min_half_spread_bps: Annotated[
+            Decimal, Bps(gt=0, lt=5000, help="Bound of the half-spread, of the price", example=2)
+        ],
+        max_half_spread_bps: Annotated[
+            Decimal, Bps(gt=0, lt=5000, help="Bound of the half-spread, of the price", example=50)
+        ],
         max_shift_bps: Annotated[
             Decimal, Bps(ge=0, lt=5000, live=True, help="Furthest the reservation price may be from the reference")
         ],
@@ -41,7 +47,8 @@ class AvellanedaStoikov(Component):
             Decimal | None, Money(ge=0, help="σ in quote currency per √second; empty to estimate it")
         ] = None,
         kappa: Annotated[
-            Decimal | None, Factor(gt=0, help="κ per unit of quote currency; empty to estimate it from `market`")
+            Decimal | None,
+            Factor(gt=0, help="κ per unit of quote currency; empty to estimate it from `market`", example="0.05"),
         ] = None,
         market: MarketSource | None = None,
         symbol: Annotated[str | None, Symbol(help="Market whose trades are heard")] = None,

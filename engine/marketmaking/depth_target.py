@@ -9,7 +9,7 @@ from typing import Annotated
 
 from engine.core.component import Component
 from engine.core.decimals import WIDE, ZERO
-from engine.core.params import Bps, Money
+from engine.core.params import Bps, Items, Money
 from engine.market.types import Side
 from engine.marketmaking.base import QuoteContext, QuotingStrategy
 from engine.marketmaking.draft import Draft, Rung
@@ -30,6 +30,7 @@ class DepthTarget(Component):
         *,
         depth_quote_by_band_bps: Annotated[
             Mapping[str, Decimal],
+            Items(ge=1, example={"25": 500, "100": 1000}),
             Money(gt=0, help='Own depth owed on each side within ± so many bps of the reference price: {"50": 5000}'),
         ],
         strategy: QuotingStrategy | None = None,

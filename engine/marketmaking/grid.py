@@ -31,7 +31,12 @@ class Grid(Component):
         *,
         spread: Annotated[
             Decimal,
-            Factor(gt=0, lt=1, help="From the reference price to the first line and from line to line: 0.001 is 0.1 %"),
+            Factor(
+                gt=0,
+                lt=1,
+                help="From the reference price to the first line and from line to line: 0.001 is 0.1 %",
+                example="0.001",
+            ),
         ],
         order_amount: Annotated[Decimal, Size(gt=0, live=True, help="Size of one order")],
         num_orders: Annotated[int, Count(ge=1, le=49, help="Orders a side")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Protocol
 
@@ -13,7 +13,20 @@ from engine.core.catalog import Catalog
 from engine.core.config import load_config, parse_tree
 from engine.core.container import Container
 from engine.core.example import Examples, NoExample
-from engine.core.params import Asset, Bps, Collaborator, Count, Items, PathText, Price, Seconds, Share, Symbol, Text
+from engine.core.params import (
+    Asset,
+    Bps,
+    Collaborator,
+    Count,
+    Items,
+    Money,
+    PathText,
+    Price,
+    Seconds,
+    Share,
+    Symbol,
+    Text,
+)
 from engine.core.plugins import Registry
 from engine.core.states import State
 from engine.core.ticking import TickService
@@ -179,6 +192,7 @@ class Valued(TickService):
         wait_s: Annotated[float, Seconds(gt=0)],
         path: Annotated[str, PathText(example="x.csv")],
         steps: Annotated[Sequence[Decimal], Items(ge=3, example=(1, "0.5", 2)), Bps()],
+        owed: Annotated[Mapping[str, Decimal], Items(ge=1, example={"25": 500, "50": "0.5"}), Money()] | None,
         label: str,
         loud: bool,
         post_only: bool = True,
@@ -202,6 +216,7 @@ def test_every_kind_of_value_is_plausible_and_within_its_bounds() -> None:
         "wait_s": 5.0,
         "path": "x.csv",
         "steps": [1, Decimal("0.5"), 2],
+        "owed": {"25": 500, "50": Decimal("0.5")},
         "label": "label",
         "loud": False,
         "post_only": True,
