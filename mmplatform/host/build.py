@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from engine.core.clock import Clock, SystemClock
-from engine.core.component import Permit
+from engine.core.component import Permit, Secure
 from engine.core.config import load_config
 from engine.core.container import Container
 from engine.core.plugins import Registry
@@ -43,6 +43,7 @@ def container_of(
     rehearsal: Rehearsal | None,
     permit: Permit,
     outlets: Mapping[str, Callable[[msgspec.Struct], None]],
+    secure: Secure,
     manual_halt: Callable[[], str],
     on_fault: Callable[[str], None],
     on_event: Callable[[msgspec.Struct], None],
@@ -74,6 +75,7 @@ def container_of(
         permit=permit,
         restore=record.restore,
         outlets=outlets,
+        secure=secure,
         manual_halt=manual_halt,
         on_fault=on_fault,
         on_event=on_event,

@@ -126,7 +126,8 @@ class Hosted:
 
     async def _build(self, record: Record) -> bool:
         """Compile, load and begin; False after a failure, which is recorded as FAULTED."""
-        assert self.journal is not None
+        journal = self.journal
+        assert journal is not None
         if record.mode is Mode.REPLAY:
             self._rehearsal = Rehearsal(self.journal, self._house.writer, on_ended=self._recording_ended)
         try:
@@ -136,6 +137,7 @@ class Hosted:
                 rehearsal=self._rehearsal,
                 permit=self.permit,
                 outlets={"postgres": self.journal.emit, "live": self._publish, "outbox": self._outbox(record)},
+                secure=lambda: self._house.writer.secure(journal),
                 manual_halt=lambda: self.kill_reason,
                 on_fault=self._on_fault,
                 on_event=self._on_event,

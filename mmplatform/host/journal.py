@@ -165,6 +165,10 @@ class Journal:
         self._published = 0
         self._balances_due = 0.0
         self._taken_at = 0.0
+        self.gathered = 0
+        """How many rows that must be kept there have been. `safe` of them are in the database; it has refused every one
+        up to `refused`, so that they never will be."""
+        self.safe = self.refused = self._taken = 0
 
     # Events in
 
@@ -375,6 +379,7 @@ class Journal:
         self._must_write()
 
     def _must_write(self) -> None:
+        self.gathered += 1
         if self.waiting_since is None:
             self.waiting_since = time.monotonic()
 
@@ -393,13 +398,20 @@ class Journal:
         """Hand over what has gathered. Either `wrote` or `give_back` follows."""
         batch, self._batch = self._batch, Batch()
         self._taken_at = time.monotonic()
+        self._taken = self.gathered
         return batch
 
     def wrote(self, batch: Batch) -> None:
         """What was taken is safe; only what came since still waits."""
         self.waiting_since = self._taken_at if self._batch.must_be_kept else None
+        self.safe = self._taken
         for recorded in batch.told if not self.fenced else ():
             self._on_recorded(recorded)
+
+    def lost(self) -> None:
+        """What was taken is refused by the database and given up."""
+        self.refused = self._taken
+        self.wrote(Batch())
 
     def give_back(self, batch: Batch) -> None:
         self._batch = batch.followed_by(self._batch)

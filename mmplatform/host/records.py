@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -155,6 +156,25 @@ UNPRICED = """
 """Fees that still wait for a rate."""
 
 
+UNACCOUNTED = """
+    select * from (
+        select o.*, coalesce((
+            select sum(f.size_base) from monitoring_fill f
+            where f.deployment_id = o.deployment_id and f.client_order_id = o.client_order_id
+              and f.at >= o.created_at - interval '1 minute'), 0) as booked_base
+        from monitoring_order o
+        where o.deployment_id = %(id)s and (
+            o.status <> all(%(final)s) or (o.filled_base > 0 and o.created_at > now() - interval '1 hour'))
+    ) as orders
+    where status <> all(%(final)s) or filled_base > booked_base
+    order by created_at, id
+"""
+"""Orders that may still change the position: not known to have ended, or ended with executions nobody recorded."""
+
+TOLD_LATE = timedelta(minutes=10)
+"""An execution may be heard of this long after it happened, and after later ones were recorded."""
+
+
 async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, Decimal]) -> Restore:
     """What the last holder left. Paper balances are the funding and every fill since: the record is the venue."""
     key = {"id": row["id"], "base": row["base"], "quote": row["quote"]}
@@ -162,10 +182,13 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
         "select * from monitoring_fill where deployment_id = %(id)s order by fills_total desc limit 1", key
     )
     last = await cursor.fetchone()
+    await cursor.execute(UNACCOUNTED, {**key, "final": sorted(status.value for status in FINAL)})
+    left = await cursor.fetchall()
     fill_ids: frozenset[str] = frozenset()
     if last:
+        begin = min([last["at"], *(each["created_at"] for each in left)]) - TOLD_LATE
         await cursor.execute(
-            "select fill_id from monitoring_fill where deployment_id = %s and at >= %s", (row["id"], last["at"])
+            "select fill_id from monitoring_fill where deployment_id = %s and at >= %s", (row["id"], begin)
         )
         fill_ids = frozenset(each["fill_id"] for each in await cursor.fetchall())
     await cursor.execute(MOVED, key)
@@ -179,14 +202,11 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
         "select * from monitoring_feeconversion where deployment_id = %(id)s order by number desc limit 1", key
     )
     conversion = await cursor.fetchone()
-    await cursor.execute(
-        "select * from monitoring_order where deployment_id = %s and status <> all(%s) order by created_at, id",
-        (row["id"], sorted(status.value for status in FINAL)),
-    )
-    orders = tuple(_report(each) for each in await cursor.fetchall())
+    orders = tuple(_report(each) for each in left)
+    booked = {each["client_order_id"]: each["booked_base"] for each in left}
     peak = await _peak(cursor, row["id"]) if "killswitches.drawdown" in row["yaml"] else None
     if last is None:
-        return Restore(balances=balances, orders=orders, peak_pnl_quote=peak)
+        return Restore(balances=balances, orders=orders, booked_base=booked, peak_pnl_quote=peak)
     is_later = conversion is not None and conversion["fills_total"] >= last["fills_total"]
     return Restore(
         position_base=last["position_base"],
@@ -201,8 +221,10 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
         conversions_total=conversion["number"] if conversion else 0,
         last_fill_ns=_ns(last["at"]),
         fill_ids=fill_ids,
+        fills_from_ns=_ns(begin),
         balances=balances,
         orders=orders,
+        booked_base=booked,
         peak_pnl_quote=peak,
     )
 
@@ -237,7 +259,7 @@ def _ns(at: Any) -> int:
 
 def _report(row: Mapping[str, Any]) -> OrderReport:
     return OrderReport(
-        ts_ns=_ns(row["updated_at"]),
+        ts_ns=_ns(row["created_at"]),
         client_order_id=row["client_order_id"],
         venue_order_id=row["venue_order_id"],
         symbol=row["symbol"],

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 INTERVAL_S = 1.0
 LONGEST_WAIT_S = 2.0
+SECURE_S = 1.0
+"""How long an order waits for its intent to be recorded; then it is not sent."""
 
 ORDERS = """
     insert into monitoring_order (client_id, deployment_id, client_order_id, venue_order_id, token, symbol, side, level,
@@ -197,6 +199,22 @@ class Writer:
                 await self._written.wait_for(lambda: all(self._is_written(journal) for journal in wanted))
         return all(self._is_written(journal) for journal in wanted)
 
+    async def secure(self, journal: Journal, *, within_s: float = SECURE_S) -> str:
+        """Wait for the commit that contains what a journal holds by now; why there was none in time, or empty.
+
+        What gathers later is not waited for: an order must not starve behind a busy market.
+        """
+        wanted = journal.gathered
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s), self._written:
+                self._urgent.set()
+                await self._written.wait_for(lambda: journal.fenced or journal.safe >= wanted)
+        if journal.fenced:
+            return "Another holder has taken the deployment over."
+        if journal.safe < wanted:
+            return f"The intent could not be recorded within {within_s:g} s."
+        return "The database refuses to record the intent." if 0 < wanted <= journal.refused else ""
+
     def _is_written(self, journal: Journal) -> bool:
         return journal.fenced or (journal.is_clean and journal not in self._under_way)
 
@@ -246,7 +264,10 @@ class Writer:
                 log.warning("a batch was refused; writing each deployment by itself", error=str(error).strip())
                 for journal, batch in taken:
                     is_safe = await self._write_alone(self._connection, journal, batch)
-                    journal.wrote(batch if is_safe else Batch())
+                    if is_safe:
+                        journal.wrote(batch)
+                    else:
+                        journal.lost()
                     del unwritten[journal]
         finally:
             for journal, batch in unwritten.items():

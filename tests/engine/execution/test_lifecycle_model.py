@@ -58,6 +58,8 @@ FATES = st.builds(
     refused=st.sampled_from([False, False, False, True]),
     hangs=st.booleans(),
 )
+LAGS = st.sampled_from([0.0, 0.0, 0.5, LISTS_LAG_S])
+PAUSES = st.sampled_from([0.1, 0.6, 1.1, 2.6, 6.0, 13.0])
 NEWS = st.builds(News, after_s=st.sampled_from([0.01, 0.01, 0.8, 3.0, 9.0, None]), twice=st.booleans())
 
 
@@ -91,38 +93,40 @@ class Lifecycle(RuleBasedStateMachine):
     def begin(self) -> None:
         self._run(self._take_over())
 
-    @rule(fates=st.lists(FATES, min_size=1, max_size=6))
-    def the_line_gets_bad(self, fates: list[Fate]) -> None:
+    @rule(
+        fates=st.lists(FATES, max_size=6),
+        news=st.lists(NEWS, max_size=6),
+        lags_s=st.tuples(LAGS, LAGS),
+        dollars=st.sampled_from([0, 7, -7, 30, -30]),
+        seconds=PAUSES,
+    )
+    def the_market_moves_while_the_line_is_bad(
+        self, fates: list[Fate], news: list[News], lags_s: tuple[float, float], dollars: int, seconds: float
+    ) -> None:
         self.world.fates.extend(fates)
-
-    @rule(news=st.lists(NEWS, min_size=1, max_size=6))
-    def news_gets_bad(self, news: list[News]) -> None:
         self.world.news.extend(news)
+        self.world.lag_s, self.world.fills_lag_s = lags_s
+        self.mid = min(max(self.mid + dollars, LOWEST), HIGHEST)
+        self._run(self._book_and_wait(seconds))
 
-    @rule(lag_s=st.sampled_from([0.0, 0.5, LISTS_LAG_S]))
-    def lists_lag(self, lag_s: float) -> None:
-        self.world.lag_s = lag_s
-
-    @rule(down=st.sampled_from(["", "the line is down"]))
-    def the_line_goes_down_or_comes_back(self, down: str) -> None:
+    @rule(down=st.sampled_from(["", "the line is down"]), seconds=PAUSES)
+    def the_line_goes_down_or_comes_back(self, down: str, seconds: float) -> None:
         self.world.down = down
+        self._run(self._wait(seconds))
 
     @rule(commit_s=st.sampled_from([0.01, 0.01, 0.4, 2.0]))
     def the_record_is_slow(self, commit_s: float) -> None:
         self.record.commit_s = commit_s
 
-    @rule(seconds=st.sampled_from([0.1, 0.3, 0.6, 1.0, 2.5, 6.0, 13.0]))
+    @rule(seconds=PAUSES)
     def time_passes(self, seconds: float) -> None:
         self._run(self._wait(seconds))
 
-    @rule(dollars=st.sampled_from([7, -7, 30, -30]))
-    def the_market_moves(self, dollars: int) -> None:
-        self.mid = min(max(self.mid + dollars, LOWEST), HIGHEST)
-        self._run(self._book())
-
-    @rule(which=st.integers(0, 5), share=st.sampled_from(["0.3", "1"]))
+    @rule(which=st.integers(0, 5), share=st.sampled_from(["0.3", "1"]), heard=st.sampled_from([True, True, False]))
     @precondition(lambda self: self._ours())
-    def somebody_trades_with_us(self, which: int, share: str) -> None:
+    def somebody_trades_with_us(self, which: int, share: str, heard: bool) -> None:
+        if not heard:
+            self.world.news.extendleft([News(after_s=None)] * 2)
         orders = sorted(self._ours(), key=lambda order: order.client_order_id)
         order = orders[which % len(orders)]
         lot = self.world.truth.instrument.lot_size
@@ -235,6 +239,10 @@ class Lifecycle(RuleBasedStateMachine):
         task.add_done_callback(self.commands.discard)
         await settle()
 
+    async def _book_and_wait(self, seconds: float) -> None:
+        await self._book()
+        await self._wait(seconds)
+
     async def _book(self) -> None:
         self.world.truth.set_book([(D(f"{self.mid - 1}.99"), D(1000))], [(D(f"{self.mid}.01"), D(1000))])
         await settle()
@@ -307,8 +315,8 @@ class LifecycleByClientId(Lifecycle):
 SEARCHING = os.environ.get("HYPOTHESIS") == "search"
 TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = settings(
-    max_examples=int(os.environ.get("EXAMPLES", 400)) if SEARCHING else 25,
-    stateful_step_count=40 if SEARCHING else 25,
+    max_examples=int(os.environ.get("EXAMPLES", 400)) if SEARCHING else 30,
+    stateful_step_count=40 if SEARCHING else 20,
     **({"phases": [Phase.explicit, Phase.generate]} if os.environ.get("NOSHRINK") else {}),
 )
 TestLifecycleByClientId = LifecycleByClientId.TestCase

@@ -61,7 +61,7 @@ class World:
         self.truth.on_fill.append(self._filled)
         self.fates: deque[Fate] = deque()
         self.news: deque[News] = deque()
-        self.lag_s = 0.0
+        self.lag_s = self.fills_lag_s = 0.0
         self.down = ""
         """Why every call fails at once; pushed news is lost meanwhile."""
         self.holder: Connection | None = None
@@ -72,7 +72,7 @@ class World:
     def heal(self) -> None:
         self.fates.clear()
         self.news.clear()
-        self.lag_s = 0.0
+        self.lag_s = self.fills_lag_s = 0.0
         self.down = ""
 
     # Truth
@@ -207,7 +207,7 @@ class Connection(FakeVenue):
         return await self.world.call(lambda _: self.world.orders_at(self.world.lag_s))
 
     async def fills(self, symbol: str, since_ns: int) -> Sequence[Fill]:
-        return await self.world.call(lambda _: self.world.fills_at(self.world.lag_s, since_ns))
+        return await self.world.call(lambda _: self.world.fills_at(self.world.fills_lag_s, since_ns))
 
     async def balances(self) -> dict[str, Balance]:
         return self.world.truth._balances()

@@ -376,7 +376,9 @@ async def test_the_next_holder_finds_position_balances_and_orders(desk, writer, 
     restore = record.restore
     assert (restore.fills_total, restore.position_base) == (2, Decimal("21.0"))
     assert restore.last_fill_ns == NOW_NS + 2 * SECOND_NS
-    assert restore.fill_ids == {"f2"}
+    assert restore.fill_ids == {"f1", "f2"}
+    assert restore.fills_from_ns is not None
+    assert restore.fills_from_ns < NOW_NS
     assert restore.balances == {
         "AURORA": Decimal("10000") + 21,
         "USDT": Decimal("5000") - 2 * Decimal("10.5") * Decimal("0.0312") - 2 * Decimal("0.000327600"),
@@ -417,7 +419,7 @@ async def test_the_next_holder_knows_every_fill_it_may_be_told_again(desk, write
     connection = await connect()
     record = await records.read(connection, journal.owner.deployment_id, 7)
     assert record.restore.last_fill_ns == NOW_NS + 2 * SECOND_NS
-    assert record.restore.fill_ids == {"f2", "f3"}
+    assert record.restore.fill_ids == {"f1", "f2", "f3"}
 
 
 def measurement(at_s: int, name: str = "spread", **values: Decimal | None) -> Measurement:
