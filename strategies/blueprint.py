@@ -26,6 +26,7 @@ REPLAY = "exchanges.replay"
 GROUP = "service.group"
 SENDING = ("marketmaking.executors.live", "marketmaking.executors.canary", "marketmaking.executors.paper")
 DRY_RUN = "marketmaking.executors.dry_run"
+DEAD_MANS_SWITCH = "dead_mans_switch"
 SINKS = {"record": "sinks.postgres", "screen": "sinks.live"}
 """The outlets every host opens, under the names they get in the configuration."""
 
@@ -110,6 +111,8 @@ def blueprint(
                 _replayed(spec, market, recording) if mode is Mode.REPLAY else _public(spec, market, registry)
             )
             laid[name] = _paper(spec, source, market, funding or {})
+        elif spec.get("id") == DEAD_MANS_SWITCH and mode is Mode.SHADOW:
+            continue  # nothing is sent, so there is nothing to clear
         elif spec.get("id") in SENDING and mode is Mode.SHADOW:
             args = spec.get("args") or {}
             shown = {"exchange": args.get("exchange", args.get("market")), "symbol": args.get("symbol")}

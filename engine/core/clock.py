@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 NS = 1_000_000_000
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -38,6 +40,20 @@ class SystemClock:
     async def sleep_until(self, monotonic: float) -> None:
         delay = monotonic - time.monotonic()
         await asyncio.sleep(delay if delay > 0 else 0)
+
+
+async def within(seconds: float, call: Coroutine[Any, Any, T], *, clock: Clock) -> T:
+    """Await an answer for so long by the clock, then give it up. Raises TimeoutError."""
+    answer = asyncio.ensure_future(call)
+    over = asyncio.ensure_future(clock.sleep_until(clock.monotonic() + seconds))
+    try:
+        await asyncio.wait({answer, over}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise TimeoutError
+        return answer.result()
+    finally:
+        over.cancel()
+        answer.cancel()
 
 
 def utc(ns: int) -> datetime:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.core.clock import Clock
+from engine.core.clock import Clock, within
 from engine.core.component import Secure, at_once
 from engine.core.errors import AuthRejected, EngineError, NotReady, OutcomeUnknown, PermitLost, Refused
 from engine.execution.activity import Activity, Answer, Rejection, Sent, Silence
@@ -384,17 +384,7 @@ class Gateway:
         """Await a venue's answer for no longer than the response timeout. Raises TimeoutError."""
         if self._exchange.immediate:
             return await call
-        within_s = self._timeout_s if within_s is None else within_s
-        answer = asyncio.ensure_future(call)
-        over = asyncio.ensure_future(self._clock.sleep_until(self._clock.monotonic() + within_s))
-        try:
-            await asyncio.wait({answer, over}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise TimeoutError
-            return answer.result()
-        finally:
-            over.cancel()
-            answer.cancel()
+        return await within(self._timeout_s if within_s is None else within_s, call, clock=self._clock)
 
     async def _run(self, call: Coroutine[Any, Any, None], what: str) -> None:
         if self._exchange.immediate:

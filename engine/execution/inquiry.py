@@ -14,7 +14,8 @@ from engine.core.clock import NS, Clock
 from engine.execution.ids import OrderIds
 from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
 from engine.market.types import Fill, OrderReport, OrderStatus
-from engine.venues.base import AnswersByClientId, Exchange
+from engine.venues.base import Exchange
+from engine.venues.capabilities import AnswersByClientId
 
 _LISTS_LAG_S = 3.0
 """A venue's lists may show what was so this long ago."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from engine.core.params import Seconds, Share, Symbol
+from engine.core.params import Collaborator, Seconds, Share, Symbol
+from engine.execution.dead_mans_switch import DeadMansSwitch
 from engine.marketmaking.executors import Live
 from engine.venues.base import Exchange
 
@@ -25,8 +26,19 @@ class Canary(Live):
         audit_every_s: Annotated[
             Decimal, Seconds(ge=1, help="Compare our orders with the venue's list of open orders this often")
         ] = Decimal(15),
+        max_order_age_s: Annotated[
+            Decimal, Seconds(ge=1, help="Replace an order that has rested for this long")
+        ] = Decimal(1800),
+        dead_mans_switch: Annotated[
+            DeadMansSwitch | None, Collaborator(help="Clears the venue when this process falls silent")
+        ] = None,
     ) -> None:
         super().__init__(
-            exchange=exchange, symbol=symbol, response_timeout_s=response_timeout_s, audit_every_s=audit_every_s
+            exchange=exchange,
+            symbol=symbol,
+            response_timeout_s=response_timeout_s,
+            audit_every_s=audit_every_s,
+            max_order_age_s=max_order_age_s,
+            dead_mans_switch=dead_mans_switch,
         )
         self.share = share

@@ -8,14 +8,15 @@ from typing import Annotated, Protocol, runtime_checkable
 
 from engine.core.component import Component
 from engine.core.decimals import ONE
-from engine.core.params import Seconds, Symbol
+from engine.core.params import Collaborator, Seconds, Symbol
 from engine.execution.activity import Activity
+from engine.execution.dead_mans_switch import DeadMansSwitch
 from engine.execution.diff import Plan
 from engine.execution.fills import since_of
 from engine.execution.gateway import Gateway, Proof
 from engine.execution.ids import OrderIds
 from engine.execution.tracker import OrderEvent, OrderTracker
-from engine.market.types import Balance, Fill, OrderReport, Quote
+from engine.market.types import Balance, Fill, OrderReport, OrderStatus, Quote
 from engine.metrics.events import Notice, OrderChanged, QuotesSimulated
 from engine.venues.base import Exchange, MarketSource
 
@@ -106,14 +107,23 @@ class Live(Component):
         audit_every_s: Annotated[
             Decimal, Seconds(ge=1, help="Compare our orders with the venue's list of open orders this often")
         ] = Decimal(15),
+        max_order_age_s: Annotated[
+            Decimal, Seconds(ge=1, help="Replace an order that has rested for this long")
+        ] = Decimal(1800),
+        dead_mans_switch: Annotated[
+            DeadMansSwitch | None, Collaborator(help="Clears the venue when this process falls silent")
+        ] = None,
     ) -> None:
         self.exchange = exchange
         self.symbol = symbol
+        self.max_order_age_s = max_order_age_s
+        self.dead_mans_switch = dead_mans_switch
         self.response_timeout_s = response_timeout_s
         self.audit_every_s = audit_every_s
         self._gateway: Gateway | None = None
         self._waiting = False
         self._caught_up = False
+        self._renew_at = 0.0
 
     @property
     def immediate(self) -> bool:
@@ -153,6 +163,8 @@ class Live(Component):
         self._desk = desk
         self.exchange.on_fill.append(desk.on_fill)
         self.exchange.on_order.append(self._hear)
+        if self.dead_mans_switch is not None:
+            self.dead_mans_switch.attach(desk, self.tracker)
         return self.tracker
 
     async def unload(self) -> None:
@@ -173,6 +185,18 @@ class Live(Component):
 
     async def settle(self) -> None:
         await self._open.settle()
+        await self._renew()
+
+    async def _renew(self) -> None:
+        """Take down what has rested for too long; its slot is quoted anew as soon as it is free (Q13)."""
+        now = self.runtime.clock.monotonic()
+        if now < self._renew_at:
+            return
+        self._renew_at = now + 1
+        oldest = now - float(self.max_order_age_s)
+        if old := [order for order in self.tracker.slots().values() if order.rests and order.created_at <= oldest]:
+            self._waiting = True
+            await self._open.cancel([order for order in old if order.status is not OrderStatus.CANCELLING])
 
     async def cancel_all(self) -> None:
         await self._open.cancel(self.tracker.uncancelled())

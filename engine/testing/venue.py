@@ -90,12 +90,13 @@ class FakeVenue(Component):
         self.fee_asset_quote = Decimal(1)
         self.stale_balances: dict[str, Balance] | None = None
         self.calls: list[tuple[str, tuple[str, ...]]] = []
-        """Every request as it came in: ("place", client order ids), ("cancel", …), ("cancel_all", ())."""
+        """Every request as it came in: ("place", client order ids), ("cancel", …), ("cancel_all", ()), …"""
         self._feed = MarketFeed(self.instrument, source="fake")
         self._book_levels = book_levels
         self._totals = {base: base_balance, quote: quote_balance}
         self._orders: dict[str, OrderReport] = {}
         self._fills: list[Fill] = []
+        self._clear_at: float | None = None
 
     async def load(self) -> None:
         self.clock = self.runtime.clock
@@ -178,6 +179,7 @@ class FakeVenue(Component):
 
     def order(self, client_order_id: str) -> OrderReport:
         """The venue's truth about an order, whatever its answers said. Raises KeyError when it never arrived."""
+        self._resting()  # which lets the dead man's switch go off, if it is time
         return self._orders[client_order_id]
 
     def resting(self, side: Side) -> list[Level]:
@@ -210,6 +212,10 @@ class FakeVenue(Component):
             for order in self._resting():
                 self._change(order, OrderStatus.CANCELLED)
         await self._late()
+
+    async def cancel_all_after(self, symbol: str, seconds: int) -> None:
+        self._arrive("cancel_all_after", (str(seconds),))
+        self._clear_at = self.clock.monotonic() + seconds if seconds else None
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         self._arrive("open_orders", ())
@@ -328,6 +334,10 @@ class FakeVenue(Component):
         return [] if self.silent else list(listeners) * (2 if self.repeat else 1)
 
     def _resting(self) -> list[OrderReport]:
+        if self._clear_at is not None and self.clock.monotonic() >= self._clear_at:
+            self._clear_at = None
+            for order in self._resting():
+                self._change(order, OrderStatus.CANCELLED)
         return [order for order in self._orders.values() if not order.status.is_final]
 
     def _balances(self) -> dict[str, Balance]:

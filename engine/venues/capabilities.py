@@ -112,3 +112,21 @@ def offered(market: object, capability: type[C]) -> C | None:
             return None
         market = market.public_source
     return market
+
+
+@runtime_checkable
+class AnswersByClientId(Protocol):
+    """A venue that can be asked about one order by our own id, and so knows at once what its lists tell late."""
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """The venue's word on the order, also when it has ended; None when it knows no such order, or no more."""
+        ...
+
+
+@runtime_checkable
+class CancelsAfter(Protocol):
+    """A venue with a dead man's switch: unless told again in time, it cancels everything by itself (Q13)."""
+
+    async def cancel_all_after(self, symbol: str, seconds: int) -> None:
+        """Cancel every order of the account in this market after so long; 0 disarms. Each call replaces the last."""
+        ...

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from engine.core.component import Identity, Permit, Secure, at_once
-from engine.core.config import load_config
+from engine.core.config import Config, load_config
 from engine.core.container import Container
 from engine.core.plugins import Registry
 from engine.core.scheduler import Scheduler
@@ -80,6 +81,13 @@ DEFAULTS = {
 }
 
 
+@lru_cache(maxsize=32)
+def _read(text: str, venue: type[FakeVenue]) -> tuple[Config, Registry]:
+    """A file is read once: a test that restarts a desk a hundred times spends its time on the desk."""
+    registry = Registry.installed().with_components({"fake.venue": venue})
+    return load_config(text, filename="desk.yaml", registry=registry), registry
+
+
 class Desk:
     """One deployment. `venue` is the truth; `events` is what left the engine; `components` is more YAML."""
 
@@ -99,11 +107,7 @@ class Desk:
         **settings: str,
     ) -> None:
         self.clock = clock or ManualClock()
-        config = load_config(
-            YAML.format(**(DEFAULTS | settings)) + components,
-            filename="desk.yaml",
-            registry=(registry := Registry.installed().with_components({"fake.venue": venue})),
-        )
+        config, registry = _read(YAML.format(**(DEFAULTS | settings)) + components, venue)
         self.container = Container(
             config,
             registry,

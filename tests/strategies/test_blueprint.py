@@ -98,6 +98,16 @@ def test_no_executor_that_places_orders_is_left_in_a_shadow(executor: str, args:
     }
 
 
+def test_a_dead_mans_switch_goes_along_on_paper_and_stays_away_from_a_shadow() -> None:
+    yaml = YAML.replace(
+        'executor: {id: marketmaking.executors.live, args: {exchange: "@venue", symbol: "@symbol"}}',
+        'switch: {id: dead_mans_switch, args: {exchange: "@venue", symbol: "@symbol"}}\n  executor: {id: '
+        'marketmaking.executors.live, args: {exchange: "@venue", symbol: "@symbol", dead_mans_switch: "@switch"}}',
+    )
+    assert "switch" in laid(Mode.PAPER, yaml)
+    assert "switch" not in laid(Mode.SHADOW, yaml, funding={})
+
+
 @pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.PAPER, Mode.REPLAY])
 def test_what_was_approved_stays_as_it_was(mode: Mode) -> None:
     approved = parse_tree(YAML)["components"]

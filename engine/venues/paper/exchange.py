@@ -97,6 +97,8 @@ class PaperExchange(Component):
         self._fills: list[Fill] = []
         self._closed: deque[OrderReport] = deque(maxlen=CLOSED_KEPT)
         self._sequence = self._sent = 0
+        self._clear_at_ns: int | None = None
+        """When everything is cancelled unless somebody says otherwise before."""
         for report in restore.orders if restore is not None else ():
             self._restore(report)
         self._hear_book = self.runtime.hearing(self._on_book)
@@ -275,6 +277,20 @@ class PaperExchange(Component):
         for client_order_id in [key for key, order in self._orders.items() if order.request.symbol == symbol]:
             report = self._cancel(symbol, client_order_id)
             self._tell(report)
+
+    async def cancel_all_after(self, symbol: str, seconds: int) -> None:
+        if symbol != self.symbol:
+            raise Refused(f"this account trades {self.symbol}, not {symbol}")
+        self._clear_at_ns = self.runtime.clock.now_ns() + seconds * NS if seconds else None
+        if seconds:
+            self.runtime.scheduler.once(seconds, self._clear_when_due, name=f"{self.name} dead man's switch")
+
+    async def _clear_when_due(self) -> None:
+        if self._feed is None or self._clear_at_ns is None or self.runtime.clock.now_ns() < self._clear_at_ns:
+            return  # it was wound up again, or disarmed
+        self._clear_at_ns = None
+        for client_order_id in list(self._orders):
+            self._tell(self._cancel(self.symbol, client_order_id))
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         """A question arrives after everything sent before it, and so does its answer: nothing is in flight any more."""

@@ -20,7 +20,7 @@ import msgspec
 from engine.core.decimals import ZERO
 from engine.core.errors import NotReady, OutcomeUnknown
 from engine.core.service import Restore
-from engine.market.types import Balance, Fill, OrderReport, OrderRequest, Side
+from engine.market.types import Balance, Fill, OrderReport, OrderRequest, OrderStatus, Side
 from engine.metrics.events import FillRecorded, OrderChanged
 from engine.testing import FakeVenue, ManualClock
 from engine.venues.base import MarketFeed
@@ -53,13 +53,17 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
 class World:
     """The venue's truth and the lines to it. Outlives every holder."""
 
+    latest: World
+
     def __init__(self, clock: ManualClock, **market: Any) -> None:
+        World.latest = self
         self.clock = clock
         self.truth = FakeVenue(immediate=False, **market)
         self.truth.clock = clock
         self.truth.on_order.append(self._changed)
         self.truth.on_fill.append(self._filled)
-        self.fates: deque[Fate] = deque()
+        self.fates: dict[str, deque[Fate]] = {"place": deque(), "cancel": deque(), "ask": deque()}
+        """What awaits the next messages of each kind; after them everything goes well."""
         self.news: deque[News] = deque()
         self.lag_s = self.fills_lag_s = 0.0
         self.down = ""
@@ -70,7 +74,8 @@ class World:
         self._executions: list[tuple[float, Fill]] = []
 
     def heal(self) -> None:
-        self.fates.clear()
+        for waiting in self.fates.values():
+            waiting.clear()
         self.news.clear()
         self.lag_s = self.fills_lag_s = 0.0
         self.down = ""
@@ -128,9 +133,9 @@ class World:
             for hear in list(getattr(holder, listeners)):
                 hear(word)
 
-    async def call(self, work: Callable[[Fate], T]) -> T:
+    async def call(self, kind: str, work: Callable[[Fate], T]) -> T:
         """A request on its way: it arrives, or not, whatever becomes of the caller."""
-        fate = self.fates.popleft() if self.fates else Fate()
+        fate = self.fates[kind].popleft() if self.fates[kind] else Fate()
         if self.down:
             raise NotReady(self.down)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -172,13 +177,11 @@ class World:
 
 
 class Connection(FakeVenue):
-    """One holder's line to the world's venue; made by `to`, since a container wants a class."""
+    """One holder's line to the venue of the world that was made last."""
 
-    world: World
-
-    @classmethod
-    def to(cls, world: World) -> type[Connection]:
-        return type("Connection", (cls,), {"world": world, "__doc__": cls.__doc__})
+    @property
+    def world(self) -> World:
+        return World.latest
 
     async def load(self) -> None:
         self.clock = self.world.clock
@@ -188,7 +191,7 @@ class Connection(FakeVenue):
         return self.world.truth.feed(symbol)
 
     async def place(self, orders: Sequence[OrderRequest]) -> Sequence[OrderReport]:
-        return await self.world.call(lambda fate: [self._take(order, fate) for order in orders])
+        return await self.world.call("place", lambda fate: [self._take(order, fate) for order in orders])
 
     def _take(self, order: OrderRequest, fate: Fate) -> OrderReport:
         truth = self.world.truth
@@ -198,16 +201,23 @@ class Connection(FakeVenue):
         return answer
 
     async def cancel(self, symbol: str, client_order_ids: Sequence[str]) -> Sequence[OrderReport]:
-        return await self.world.call(lambda _: [self.world.truth._cancel(symbol, each) for each in client_order_ids])
+        return await self.world.call("cancel", lambda _: [self._end(symbol, each) for each in client_order_ids])
+
+    def _end(self, symbol: str, client_order_id: str) -> OrderReport:
+        answer = self.world.truth._cancel(symbol, client_order_id)
+        if answer.status is OrderStatus.UNKNOWN:
+            # "No such order" is all that many venues say of one that has filled.
+            return msgspec.structs.replace(answer, filled_base=ZERO, venue_order_id="", ts_ns=self.clock.now_ns())
+        return answer
 
     async def cancel_all(self, symbol: str) -> None:
         raise AssertionError("others trade on this account: orders are cancelled one by one")
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        return await self.world.call(lambda _: self.world.orders_at(self.world.lag_s))
+        return await self.world.call("ask", lambda _: self.world.orders_at(self.world.lag_s))
 
     async def fills(self, symbol: str, since_ns: int) -> Sequence[Fill]:
-        return await self.world.call(lambda _: self.world.fills_at(self.world.fills_lag_s, since_ns))
+        return await self.world.call("ask", lambda _: self.world.fills_at(self.world.fills_lag_s, since_ns))
 
     async def balances(self) -> dict[str, Balance]:
         return self.world.truth._balances()
@@ -217,7 +227,7 @@ class AnsweringConnection(Connection):
     """A line to a venue that can be asked about one order by our own id."""
 
     async def order_by_client_id(self, symbol: str, client_order_id: str) -> OrderReport | None:
-        return await self.world.call(lambda _: self.world.truth._orders.get(client_order_id))
+        return await self.world.call("ask", lambda _: self.world.truth._orders.get(client_order_id))
 
 
 class Record:

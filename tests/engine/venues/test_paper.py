@@ -258,3 +258,24 @@ async def test_unload_stops_listening_and_may_run_twice() -> None:
     await desk.venue.unload()
     desk.market.print("99.90", "5", Side.SELL)
     assert desk.fills == []
+
+
+async def test_its_dead_mans_switch_clears_the_account_unless_it_is_wound_up_or_disarmed() -> None:
+    """Q13"""
+    desk = await Desk().open()
+    await desk.place(Side.BUY, "99.90", "1")
+    await desk.venue.cancel_all_after("AUR/USDT", 10)
+    await desk.move(8)
+    await desk.venue.cancel_all_after("AUR/USDT", 10)
+    await desk.move(8)
+    assert len(await desk.venue.open_orders("AUR/USDT")) == 1
+    await desk.move(3)
+    assert await desk.venue.open_orders("AUR/USDT") == []
+    assert desk.reports[-1].status is OrderStatus.CANCELLED
+    assert (await desk.free())["USDT"] == D(1000)
+
+    await desk.place(Side.BUY, "99.90", "1", key="mm-7-1-2")
+    await desk.venue.cancel_all_after("AUR/USDT", 10)
+    await desk.venue.cancel_all_after("AUR/USDT", 0)
+    await desk.move(30)
+    assert len(await desk.venue.open_orders("AUR/USDT")) == 1
