@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import resource
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
+from typing import NamedTuple
 
 import structlog
 
@@ -45,17 +47,19 @@ class HeldTheLoop(EngineError):
 
 
 class Watchdog:
-    """Rings when `beat` was not called for `limit_s`. Works in the main thread, where signals are heard.
+    """Rings when `beat` was not called for a while. Works in the main thread, where signals are heard.
 
-    Code that computed for that long is thrown out at once. When hardly any time was computed, the code blocks, or the
-    machine is so busy that nobody got a turn: that is given twice as long, since the latter is nobody's fault.
+    A loop may be late because much is going on, or because the machine gave this process no turn; neither is any one
+    service's fault. So the bell rings four times in `limit_s`, and only who is found at the same step each time, having
+    computed, or waited in a blocking call, is thrown out of it.
     """
 
     def __init__(self, limit_s: float = LIMIT_S) -> None:
         self.limit_s = limit_s
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._computed_s = 0.0
-        self._rings = 0
+        self._found: tuple[object, object] = (None, None)
+        self._times = 0
+        self._seen = _Used(0.0, 0)
 
     def start(self) -> None:
         if threading.current_thread() is threading.main_thread():
@@ -67,9 +71,9 @@ class Watchdog:
     def beat(self) -> None:
         """The loop came round."""
         if self._loop is not None:
-            self._rings, self._computed_s = 0, time.thread_time()
+            self._times = 0
             # It goes on ringing: code that catches everything is thrown out again.
-            signal.setitimer(signal.ITIMER_REAL, self.limit_s, self.limit_s)
+            signal.setitimer(signal.ITIMER_REAL, self.limit_s / _RINGS, self.limit_s / _RINGS)
 
     def stop(self) -> None:
         if self._loop is not None:
@@ -83,11 +87,34 @@ class Watchdog:
         fail = running.get()
         if fail is None or self._loop is None:
             return
-        self._rings += 1
-        if self._rings < 2 and time.thread_time() - self._computed_s < self.limit_s / 4:
+        # The loop did not come round since the last ring, so the same task means the same step of it.
+        found = (fail, asyncio.current_task(self._loop))
+        before, self._seen = self._seen, _Used.now()
+        if self._times == 0 or found != self._found:
+            self._found, self._times = found, 1
             return
-        held_s = self._rings * self.limit_s
+        # Without a turn of the machine's, time passes and proves nothing.
+        if self._seen.cpu_s - before.cpu_s < self.limit_s / _RINGS / 8 and self._seen.evicted > before.evicted:
+            return
+        self._times += 1
+        if self._times < _RINGS:
+            return
+        self._times = 0
         where = f" in {frame.f_code.co_qualname} (line {frame.f_lineno})" if frame is not None else ""
-        error = HeldTheLoop(f"it held up every service of this process for more than {held_s:g} s{where}")
+        error = HeldTheLoop(f"it held up every service of this process for about {self.limit_s:g} s{where}")
         self._loop.call_soon_threadsafe(fail, error)  # also when the code in question catches everything
         raise error
+
+
+_RINGS = 4
+
+
+class _Used(NamedTuple):
+    """What this thread has computed, and how often it was made to wait for a turn."""
+
+    cpu_s: float
+    evicted: int
+
+    @classmethod
+    def now(cls) -> _Used:
+        return cls(time.thread_time(), resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw)

@@ -153,6 +153,14 @@ async def test_a_service_that_fails_in_any_way_is_taken_down_and_its_neighbour_g
     assert healthy.service.machine.state is State.ACTIVE
 
 
+async def test_a_loop_that_many_keep_busy_is_nobodys_fault(house: House) -> None:
+    crowd = [await house.take("hogs") for _ in range(12)]
+
+    await until(lambda: all(service(each).ticks >= 5 for each in crowd))
+
+    assert [each.fault for each in crowd] == [""] * 12
+
+
 async def test_a_service_that_takes_the_loop_for_long_rests_in_between(house: House) -> None:
     healthy, hog = await house.take("none"), await house.take("hogs")
 
