@@ -141,7 +141,8 @@ def test_a_backlog_is_rolled_up_by_the_key_not_by_comparing_everything(world: Wo
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {roll}", [deployments, minutes])
         (explained,) = cursor.fetchone()
     (top,) = json.loads(explained) if isinstance(explained, str) else explained
-    assert compared_in_vain(top["Plan"]) < 3600
+    # Every minute against every sample would be 216,000; a sample against each of a few obligations is well under this.
+    assert compared_in_vain(top["Plan"]) < 36_000
 
 
 def compared_in_vain(node: dict) -> int:
