@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from engine.core.clock import NS
@@ -14,62 +14,10 @@ from engine.market.types import OrderReport, OrderStatus, Side
 from engine.metrics.events import FillRecorded, Notice
 from engine.testing import FakeVenue, ManualClock
 from tests.engine.desk import Desk
-from tests.engine.execution.unreliable import AnsweringConnection, Connection, Fate, News, Record, World
+from tests.engine.execution.far import Far
+from tests.engine.execution.unreliable import AnsweringConnection, Connection, Fate, News, Record
 
 D = Decimal
-MARKET = {"symbol": "BTC/USDT", "tick_size": D("0.01"), "lot_size": D("0.00001"), "base_balance": D(1000)}
-
-
-class Far:
-    """A desk whose venue is at the end of a line that does as told."""
-
-    def __init__(self, *, connection: type[Connection] = Connection, token: int = 7, **more: object) -> None:
-        self.world = World(ManualClock(), quote_balance=D(10_000_000), **MARKET)
-        self.desk = Desk(
-            token=token, venue=connection, clock=self.world.clock, immediate="false", levels="1", threshold="1", **more
-        )
-        self.service = self.desk.service
-
-    async def open(self) -> Far:
-        self.book("49999.99", "50000.01")
-        await self.desk.container.load()
-        await self.desk.container.begin()
-        return self
-
-    async def active(self) -> Far:
-        await self.open()
-        self.command("start")
-        await self.run(3)
-        assert len(self.world.resting()) == 2
-        return self
-
-    def command(self, verb: str) -> asyncio.Task[None]:
-        """Begin a command; the venue's answers take time to come."""
-        return self.service.runtime.spawn(getattr(self.service, verb)("the test says so"), verb)
-
-    def book(self, bid: str, ask: str) -> None:
-        self.world.truth.set_book([(D(bid), D(1000))], [(D(ask), D(1000))])
-
-    async def run(self, seconds: float) -> None:
-        feed = self.world.truth.feed("BTC/USDT")
-        for _ in range(round(seconds * 10)):
-            feed.received_at = self.world.clock.monotonic()
-            await self.world.clock.advance(0.1)
-
-    def bid(self) -> str:
-        return next(order.client_order_id for order in self.world.resting() if order.side is Side.BUY)
-
-    def unheard(self, client_order_id: str) -> None:
-        """It fills, and no word of it reaches us."""
-        self.world.news.extend([News(after_s=None)] * 2)
-        self.world.truth.fill(client_order_id)
-
-    async def close(self) -> None:
-        self.world.heal()
-        unloading = asyncio.ensure_future(self.desk.close())
-        while not unloading.done():
-            await self.world.clock.advance(0.1)
-        await self.world.close()
 
 
 async def test_an_order_that_filled_while_the_list_of_fills_lags_keeps_its_slot_until_the_fill_is_listed() -> None:
@@ -278,4 +226,37 @@ async def test_orders_of_others_are_pointed_out_once_and_never_touched() -> None
     await far.run(2)
     assert pausing.done()
     assert len(far.world.resting()) == 2
+    await far.close()
+
+
+async def test_an_execution_of_an_order_that_had_ended_is_found_by_the_next_audit() -> None:
+    """A venue may list only after a cancel what had traded before it: nobody is in doubt, and yet it is missing."""
+    far = await Far().active()
+    bid = far.bid()
+    report = far.world.truth._cancel("BTC/USDT", bid)
+    await far.run(2)
+    assert far.service.tracker.find(bid).status is OrderStatus.CANCELLED  # type: ignore[union-attr]
+    far.world.truth._orders[bid] = msgspec.structs.replace(report, status=OrderStatus.OPEN)
+    far.world.news.extend([News(after_s=None)] * 3)
+    far.world.truth.fill(bid, "0.004")
+    far.world.truth._change(far.world.truth._orders[bid], OrderStatus.CANCELLED)
+    await far.run(20)
+    assert far.service.account.position.base == D("0.004")
+    await far.close()
+
+
+async def test_an_order_that_is_cancelled_while_its_intent_is_recorded_is_never_sent() -> None:
+    record = Record(ManualClock())
+    record.commit_s = 0.9
+    far = Far(secure=record.secure)
+    record._clock = far.world.clock
+    await far.open()
+    far.command("start")
+    await far.run(1)
+    orders = list(far.service.tracker.working())
+    assert [order.status for order in orders] == [OrderStatus.PENDING] * 2
+    await far.service.executor.cancel_all()
+    await far.run(1)
+    assert {order.status for order in orders} == {OrderStatus.REJECTED}
+    assert not {order.client_order_id for order in orders} & set(far.world.truth._orders)
     await far.close()

@@ -188,3 +188,47 @@ def test_what_is_remembered_of_the_past_is_bounded() -> None:
         told.tracker.conclude(order, OrderEvent.CANCELLED, "gone")
     assert told.tracker.find("mm-1-1-1") is None
     assert told.tracker.find(f"mm-1-2-{4_999:x}") is not None
+
+
+def test_an_order_found_resting_with_a_past_ends_by_the_venues_word_and_not_by_our_sum() -> None:
+    """Of what was executed before we found it nobody knows how much is in the books: a fill may count a second time."""
+    told = Told()
+    report = OrderReport(
+        ts_ns=1,
+        client_order_id="mm-1-0-9",
+        venue_order_id="V9",
+        symbol="A/B",
+        side=Side.BUY,
+        price=D(99),
+        size_base=D(10),
+        filled_base=D(6),
+        status=OrderStatus.PARTIALLY_FILLED,
+    )
+    found = told.tracker.adopt(report)
+    assert found.exposure_base == D(4)
+    told.tracker.hear(report, asked=True)
+    late = Fill(
+        ts_ns=1,
+        fill_id="F-late",
+        client_order_id="mm-1-0-9",
+        venue_order_id="V9",
+        symbol="A/B",
+        side=Side.BUY,
+        price=D(99),
+        size_base=D(6),
+        fee=D(0),
+        fee_asset="B",
+    )
+    assert told.tracker.book(late)
+    assert found.status is OrderStatus.PARTIALLY_FILLED
+    assert found.exposure_base == D(4)
+    assert found in list(told.tracker.working())
+
+
+def test_a_list_that_lags_does_not_bring_back_what_has_ended() -> None:
+    told = Told()
+    told.report("open", at=1)
+    told.tracker.cancel_sent([told.order])
+    told.report("cancelled", at=5)
+    told.report("open", at=1, asked=True)
+    assert told.status == "cancelled"
