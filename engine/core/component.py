@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from engine.venues.credentials import Keyring, no_credentials
+
 if TYPE_CHECKING:
     from engine.core.clock import Clock
     from engine.core.scheduler import Schedule
@@ -67,6 +69,7 @@ class Runtime:
                        on its way; returns why that failed, or an empty string. At once when a file runs alone
     take_lane()        a number for whoever numbers orders itself, different for each who asks
     manual_halt()      why a person's durable kill switch forbids trading, or an empty string
+    credentials(name)  what opens an account at a venue; raises AuthRejected when nobody gave it
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Runtime:
         secure: Secure = at_once,
         manual_halt: Callable[[], str] = lambda: "",
         take_lane: Callable[[], int] = lambda: 0,
+        credentials: Keyring = no_credentials,
     ) -> None:
         self.identity = identity
         self.clock = clock
@@ -99,6 +103,7 @@ class Runtime:
         self.secure = secure
         self.manual_halt = manual_halt
         self.take_lane = take_lane
+        self.credentials = credentials
 
 
 class Component:

@@ -36,6 +36,7 @@ from engine.core.watchdog import running, unwatched
 from engine.market.types import Trade
 from engine.metrics.base import Relay, Sink
 from engine.metrics.events import Notice, StateChanged
+from engine.venues.credentials import Keyring, no_credentials
 from engine.venues.hub import MarketHub
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ class Container:
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
         secure: Secure = at_once,
         manual_halt: Callable[[], str] = lambda: "",
+        credentials: Keyring = no_credentials,
         on_fault: Callable[[str], None] = lambda reason: None,
         on_event: Callable[[msgspec.Struct], None] = lambda event: None,
         trace_id: str = "",
@@ -132,6 +134,7 @@ class Container:
                     secure=secure,
                     manual_halt=manual_halt,
                     take_lane=lambda: next(lanes),
+                    credentials=credentials,
                 )
 
     # Life

@@ -26,6 +26,7 @@ from engine.core.errors import EngineError
 from engine.core.log import configure
 from engine.core.plugins import Registry, UnknownComponent
 from engine.core.problems import ConfigError
+from engine.venues.credentials import EnvironmentKeyring
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 
@@ -80,7 +81,8 @@ async def run(config: Config, registry: Registry, *, for_s: float | None = None)
             ended.set_result(reason)
 
     symbol = config.components[config.service].args.get("symbol", "")
-    container = Container(config, registry, identity=Identity(symbol=str(symbol)), on_fault=end)
+    identity = Identity(symbol=str(symbol))
+    container = Container(config, registry, identity=identity, credentials=EnvironmentKeyring(), on_fault=end)
     _listen_for_signals(end)
     failure: BaseException | None = None
     up = asyncio.create_task(_bring_up(container), name="bring up")

@@ -13,6 +13,7 @@ from engine.core.component import AlwaysPermitted, Component, Identity, Permit, 
 from engine.core.scheduler import Schedule, Scheduler
 from engine.core.service import Restore
 from engine.testing.clock import ManualClock
+from engine.venues.credentials import Keyring, no_credentials
 from engine.venues.hub import MarketHub
 
 
@@ -30,6 +31,7 @@ class RecordingRuntime(Runtime):
         restore: Restore | None = None,
         outlets: dict[str, Callable[[msgspec.Struct], None]] | None = None,
         manual_halt: Callable[[], str] = lambda: "",
+        credentials: Keyring = no_credentials,
     ) -> None:
         clock = clock or ManualClock()
         self.events: list[Any] = []
@@ -45,6 +47,7 @@ class RecordingRuntime(Runtime):
             restore=restore,
             outlets=outlets,
             manual_halt=manual_halt,
+            credentials=credentials,
         )
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
