@@ -183,9 +183,9 @@ class Stand:
         for modifier in service.modifiers:
             modifier.adjust(draft, context)
         quotes = service.guard.review(post(draft, self.rounding), state)
-        plan = difference(quotes.quotes, service.tracker, service.tolerance)
+        plan = difference(quotes, service.tracker, service.tolerance)
         assert plan.is_empty
-        return len(quotes.quotes)
+        return len(quotes.sides[0]) + len(quotes.sides[1])
 
 
 @dataclass

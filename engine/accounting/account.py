@@ -29,9 +29,13 @@ class Account:
         """What was locked when the balances were read, and not by our orders."""
         self._held_then: Mapping[str, Decimal] = {}
         """The ledger's sums when the balances were asked for."""
+        self._inventory: Inventory | None = None
+        """As it was summed last, until a fill, an adjustment or newly read balances."""
+        self._inventory_entries = 0
 
     def apply(self, fill: Fill, *, fee_rate: Decimal | None = None) -> Booked:
         self.is_stale = True
+        self._inventory = None
         self.ledger.post_fill(fill, base_asset=self.instrument.base, quote_asset=self.instrument.quote)
         return self.position.apply(fill, fee_rate=fee_rate)
 
@@ -42,6 +46,7 @@ class Account:
         self.is_stale = False
         held = self.ledger.flows()
         self.balances = await fetch()
+        self._inventory = None
         ours = _spoken_for(orders, self.instrument)
         self._held_then = held
         self._others = {
@@ -61,6 +66,11 @@ class Account:
         return max(ZERO, balance.total + min(ZERO, moved) - self._others.get(asset, ZERO))
 
     def inventory(self) -> Inventory:
+        if self._inventory is None or self._inventory_entries != self.ledger.entries:
+            self._inventory, self._inventory_entries = self._summed(), self.ledger.entries
+        return self._inventory
+
+    def _summed(self) -> Inventory:
         base = self.balances.get(self.instrument.base)
         quote = self.balances.get(self.instrument.quote)
         return Inventory(

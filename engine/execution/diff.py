@@ -6,7 +6,6 @@ nothing new: cancels are asynchronous, so what was cancelled may still fill, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from operator import sub
 
@@ -14,7 +13,7 @@ import msgspec
 
 from engine.core.decimals import BPS
 from engine.execution.tracker import OrderTracker, TrackedOrder
-from engine.market.types import OrderStatus, Quote, Side
+from engine.market.types import OrderStatus, Quote, QuoteSet, Side
 
 _STEADY = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
@@ -44,16 +43,15 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
 EXACT = Tolerance(price_bps=Decimal(0), size_share=Decimal(0))
 
 
-def difference(wanted: Iterable[Quote], tracker: OrderTracker, tolerance: Tolerance = EXACT) -> Plan:
+def difference(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance = EXACT) -> Plan:
     """Return what brings the tracked orders to the wanted ones."""
-    wanted = tuple(wanted)
-    best_bid, best_ask = _innermost(wanted)
-    if _all_stay(wanted, tracker, tolerance, best_bid, best_ask):
+    if _all_stay(wanted, tracker, tolerance):
         return _NOTHING
+    best_bid, best_ask = _innermost(wanted)
     slots = tracker.slots()
     cancel: list[TrackedOrder] = []
     place: list[Quote] = []
-    for quote in wanted:
+    for quote in wanted.quotes:
         order = slots.get((quote.side, quote.level))
         if order is None:
             place.append(quote)
@@ -69,7 +67,7 @@ def difference(wanted: Iterable[Quote], tracker: OrderTracker, tolerance: Tolera
         if across or not _close(order, quote, tolerance):
             cancel.append(order)
             place.append(quote)
-    slots_wanted = {(quote.side, quote.level) for quote in wanted}
+    slots_wanted = {(quote.side, quote.level) for quote in wanted.quotes}
     cancel += [order for order in tracker.live.values() if order.status in _STEADY and order.slot not in slots_wanted]
     return Plan(tuple(cancel), tuple(place))
 
@@ -77,27 +75,24 @@ def difference(wanted: Iterable[Quote], tracker: OrderTracker, tolerance: Tolera
 _NOTHING = Plan()
 
 
-def _all_stay(
-    wanted: tuple[Quote, ...],
-    tracker: OrderTracker,
-    tolerance: Tolerance,
-    best_bid: Decimal | None,
-    best_ask: Decimal | None,
-) -> bool:
+def _all_stay(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance) -> bool:
     """Whether every wanted order rests where it is wanted, and nothing else does. False says nothing.
 
     The usual answer, found with a few passes over plain lists; it is never more lenient than looking at each order,
     and a test holds the two against each other.
     """
     rests = tracker.standing()
-    if rests is None or rests.slots != [(quote.side, quote.level) for quote in wanted]:
+    if rests is None:
         return False
-    moved: Decimal = max(map(abs, map(sub, rests.prices, [quote.price for quote in wanted])))
+    bids, asks = wanted.sides
+    if bids.levels != rests.bid_levels or asks.levels != rests.ask_levels:
+        return False
+    moved: Decimal = max(map(abs, map(sub, rests.prices, bids.prices + asks.prices)))
     if moved and moved * BPS >= rests.lowest * tolerance.price_bps:
         return False
-    if best_bid is not None and best_ask is not None and best_ask - best_bid <= moved:
+    if bids.prices and asks.prices and min(asks.prices) - max(bids.prices) <= moved:
         return False
-    sizes = [quote.size_base for quote in wanted]
+    sizes = bids.sizes_base + asks.sizes_base
     if sizes == rests.remaining_base:
         return True
     surplus: Decimal = max(map(abs, map(sub, rests.remaining_base, sizes)))
@@ -115,15 +110,6 @@ def has_moved(resting: Decimal, wanted: Decimal, tolerance: Tolerance) -> bool:
     return resting != wanted and abs(resting - wanted) * BPS >= resting * tolerance.price_bps
 
 
-def _innermost(quotes: Iterable[Quote]) -> tuple[Decimal | None, Decimal | None]:
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    side_of_bids = Side.BUY
-    for quote in quotes:
-        price = quote.price
-        if quote.side is side_of_bids:
-            if bid is None or price > bid:
-                bid = price
-        elif ask is None or price < ask:
-            ask = price
-    return bid, ask
+def _innermost(wanted: QuoteSet) -> tuple[Decimal | None, Decimal | None]:
+    bids, asks = wanted.sides
+    return max(bids.prices, default=None), min(asks.prices, default=None)

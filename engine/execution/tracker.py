@@ -178,12 +178,14 @@ class Exposure(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Orders that rest, as columns: slot, price, what is left of each, and the lowest price."""
+    """Orders that rest, as columns: the bids by level, then the asks."""
 
-    slots: list[Slot]
+    bid_levels: list[int]
+    ask_levels: list[int]
     prices: list[Decimal]
     remaining_base: list[Decimal]
     lowest: Decimal
+    """The lowest price of them."""
 
 
 class OrderTracker:
@@ -230,13 +232,12 @@ class OrderTracker:
     def standing(self) -> Standing | None:
         """Every live order, when all of them rest steadily in slots; None when any does not. Kept until a change."""
         if self._standing is None and self.live and len(self._slots) == len(self.live) and self.all_rest():
-            orders = list(self._slots.values())
-            self._standing = Standing(
-                [(order.side, order.level) for order in orders],
-                [order.price for order in orders],
-                [order.remaining_base for order in orders],
-                min(order.price for order in orders),
-            )
+            bids = sorted(level for side, level in self._slots if side is Side.BUY)
+            asks = sorted(level for side, level in self._slots if side is Side.SELL)
+            orders = [self._slots[Side.BUY, level] for level in bids]
+            orders += [self._slots[Side.SELL, level] for level in asks]
+            prices = [order.price for order in orders]
+            self._standing = Standing(bids, asks, prices, [order.remaining_base for order in orders], min(prices))
         return self._standing
 
     def _changed(self) -> None:

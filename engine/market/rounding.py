@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import repeat
 
 from engine.core.decimals import WIDE, ZERO
 from engine.market.types import Instrument, Quote, Side
 
 _DOWN, _UP = ROUND_FLOOR, ROUND_CEILING
+_FLOORING, _CEILING = WIDE.copy(), WIDE.copy()
+_FLOORING.rounding, _CEILING.rounding = _DOWN, _UP
 
 
 class Grid:
@@ -50,14 +53,14 @@ class Grid:
 
     def floors(self, values: Iterable[Decimal]) -> list[Decimal]:
         """`floor` of many."""
-        if (exponent := self._exponent) is not None:
-            return [value.quantize(exponent, _DOWN, WIDE) for value in values]
+        if self._exponent is not None:
+            return list(map(_FLOORING.quantize, values, repeat(self._exponent)))
         return [self.floor(value) for value in values]
 
     def ceils(self, values: Iterable[Decimal]) -> list[Decimal]:
         """`ceil` of many."""
-        if (exponent := self._exponent) is not None:
-            return [value.quantize(exponent, _UP, WIDE) for value in values]
+        if self._exponent is not None:
+            return list(map(_CEILING.quantize, values, repeat(self._exponent)))
         return [self.ceil(value) for value in values]
 
     def holds(self, value: Decimal) -> bool:
@@ -92,10 +95,9 @@ class Rounding:
         """`price` of many: the ticks' inner loop."""
         return self.ticks.floors(prices) if side is Side.BUY else self.ticks.ceils(prices)
 
-    def accepts_all(self, prices: Sequence[Decimal], sizes: Sequence[Decimal]) -> bool:
-        """Whether orders all have a price and are large enough for the venue; False may err, as `below_minimum` does
-        not."""
-        lowest, smallest = min(prices), min(sizes)
+    def accepts_from(self, lowest: Decimal, smallest: Decimal) -> bool:
+        """Whether orders at no lower price and of no smaller size are large enough for the venue; False may err, as
+        `below_minimum` does not."""
         least_size, least = self.instrument.min_size_base, self.instrument.min_notional_quote
         return (
             smallest > ZERO

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
+from itertools import zip_longest
 
 import msgspec
 
@@ -110,14 +112,83 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
         return self.price * self.size_base
 
 
-class QuoteSet(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders, or the reason there are none. `notes` say what was left out or changed on the way, in words."""
+class SideQuotes(msgspec.Struct, frozen=True, gc=False):
+    """One side of a quote set as columns, innermost first: what a tick that changes nothing looks at."""
 
-    quotes: tuple[Quote, ...] = ()
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-    on_grid: bool = False
-    """Whether prices and sizes were just rounded to the market's grids and its minimums hold."""
+    levels: list[int]
+    prices: list[Decimal]
+    sizes_base: list[Decimal]
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    @classmethod
+    def of(cls, quotes: Iterable[Quote], side: Side) -> SideQuotes:
+        """The quotes of one side, in the order given."""
+        mine = [quote for quote in quotes if quote.side is side]
+        return cls(
+            [quote.level for quote in mine], [quote.price for quote in mine], [quote.size_base for quote in mine]
+        )
+
+    def quotes(self, side: Side) -> list[Quote]:
+        return [Quote(side, *row) for row in zip(self.levels, self.prices, self.sizes_base, strict=True)]
+
+
+class QuoteSet:
+    """Orders, or the reason there are none. `notes` say what was left out or changed on the way, in words.
+
+    Made of quotes or of columns; either is built from the other when it is first asked for, since most ticks change
+    nothing and never need a quote.
+    """
+
+    __slots__ = ("_quotes", "_sides", "notes", "on_grid", "reason")
+
+    def __init__(self, *, quotes: tuple[Quote, ...] = (), reason: str = "", notes: tuple[str, ...] = ()) -> None:
+        self.reason = reason
+        self.notes = notes
+        self.on_grid = False
+        """Whether prices and sizes were just rounded to the market's grids and its minimums hold."""
+        self._quotes: tuple[Quote, ...] | None = quotes
+        self._sides: tuple[SideQuotes, SideQuotes] | None = None
+
+    @classmethod
+    def rounded(cls, bids: SideQuotes, asks: SideQuotes, notes: tuple[str, ...] = ()) -> QuoteSet:
+        """A set on the market's grids."""
+        made = cls(notes=notes)
+        made.on_grid = True
+        made._quotes, made._sides = None, (bids, asks)
+        return made
+
+    @property
+    def sides(self) -> tuple[SideQuotes, SideQuotes]:
+        """Bids and asks as columns."""
+        if self._sides is None:
+            quotes = self.quotes
+            self._sides = SideQuotes.of(quotes, Side.BUY), SideQuotes.of(quotes, Side.SELL)
+        return self._sides
+
+    @property
+    def quotes(self) -> tuple[Quote, ...]:
+        """Both sides by turns, so that a limit which does not hold them all keeps the innermost of each."""
+        if self._quotes is None:
+            bids, asks = self.sides
+            pairs = zip_longest(bids.quotes(Side.BUY), asks.quotes(Side.SELL))
+            self._quotes = tuple(quote for pair in pairs for quote in pair if quote is not None)
+        return self._quotes
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._quotes if self._sides is None else self._sides[0].levels or self._sides[1].levels)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, QuoteSet):
+            return NotImplemented
+        return (self.quotes, self.reason, self.notes) == (other.quotes, other.reason, other.notes)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"QuoteSet(quotes={self.quotes}, reason={self.reason!r}, notes={self.notes})"
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):

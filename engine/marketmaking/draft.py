@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import ROUND_FLOOR, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
-from itertools import zip_longest
+from itertools import repeat
 
 import msgspec
 
 from engine.core.decimals import ONE, WIDE, ZERO
 from engine.market.rounding import Rounding
-from engine.market.types import Quote, QuoteSet, Side
+from engine.market.types import Quote, QuoteSet, Side, SideQuotes
 
 _BUY, _SELL = Side.BUY, Side.SELL
 FLOOR = Context(prec=28, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow])
@@ -43,17 +43,49 @@ class Rung(msgspec.Struct, frozen=True, gc=False):
         return self.size if self.in_quote else WIDE.multiply(self.size, price)
 
 
+class Steps(msgspec.Struct, frozen=True, gc=False):
+    """Unrounded prices of an even ladder: the innermost bid and ask, and how far further out each level stands."""
+
+    bid: Decimal
+    ask: Decimal
+    distances: list[Decimal]
+    """Of each level from the innermost, which is 0, in quote per base."""
+
+    def pairs(self) -> list[tuple[Decimal, Decimal]]:
+        """The (bid, ask) of each level, innermost first."""
+        return [(self.bid - distance, self.ask + distance) for distance in self.distances]
+
+
+class _Flight(msgspec.Struct, frozen=True, gc=False):
+    """One side of an even ladder, all of one size: what most strategies want and most modifiers leave as it is."""
+
+    side: Side
+    first: Decimal
+    distances: list[Decimal]
+    size: Decimal
+    in_quote: bool
+
+    def prices(self, offset: Decimal) -> list[Decimal]:
+        first = WIDE.add(self.first, offset)
+        if self.side is _BUY:
+            return [first - distance for distance in self.distances]
+        return [first + distance for distance in self.distances]
+
+    def rungs(self) -> list[Rung]:
+        return [Rung(level, price, self.size, self.in_quote) for level, price in enumerate(self.prices(ZERO))]
+
+
 class Draft:
     """Bids and asks, innermost first, and what modifiers did to them. One tick's; whoever adjusts it changes it.
 
     `bids` and `asks` may be replaced; their prices do not contain the offsets. `reason` says why nothing is wanted.
     """
 
-    __slots__ = ("ask_offset", "asks", "bid_offset", "bids", "notes", "reason")
+    __slots__ = ("_asks", "_bids", "ask_offset", "bid_offset", "notes", "reason")
 
     def __init__(self, bids: Iterable[Rung] = (), asks: Iterable[Rung] = (), *, reason: str = "") -> None:
-        self.bids = list(bids)
-        self.asks = list(asks)
+        self._bids: list[Rung] | _Flight = list(bids)
+        self._asks: list[Rung] | _Flight = list(asks)
         self.bid_offset = ZERO
         """Quote per base by which every bid stands away from its rung's price."""
         self.ask_offset = ZERO
@@ -65,9 +97,42 @@ class Draft:
         """Nothing, and why, as a sentence."""
         return cls(reason=reason)
 
+    @classmethod
+    def even(cls, steps: Steps, *, bid_size: Decimal, ask_size: Decimal, in_quote: bool = False) -> Draft:
+        """An even ladder with one size a side; a side of size zero is left out.
+
+        Its rungs are made when somebody asks for them: a ladder that is only shifted and widened never needs any.
+        """
+        draft = cls()
+        if bid_size:
+            draft._bids = _Flight(_BUY, steps.bid, steps.distances, bid_size, in_quote)
+        if ask_size:
+            draft._asks = _Flight(_SELL, steps.ask, steps.distances, ask_size, in_quote)
+        return draft
+
+    @property
+    def bids(self) -> list[Rung]:
+        if not isinstance(self._bids, list):
+            self._bids = self._bids.rungs()
+        return self._bids
+
+    @bids.setter
+    def bids(self, rungs: list[Rung]) -> None:
+        self._bids = rungs
+
+    @property
+    def asks(self) -> list[Rung]:
+        if not isinstance(self._asks, list):
+            self._asks = self._asks.rungs()
+        return self._asks
+
+    @asks.setter
+    def asks(self, rungs: list[Rung]) -> None:
+        self._asks = rungs
+
     @property
     def is_empty(self) -> bool:
-        return not self.bids and not self.asks
+        return not self._bids and not self._asks
 
     def rungs(self, side: Side) -> list[Rung]:
         return self.bids if side is Side.BUY else self.asks
@@ -78,11 +143,11 @@ class Draft:
     @property
     def best_bid(self) -> Decimal | None:
         """The innermost bid as it stands, offset included; None without bids."""
-        return WIDE.add(self.bids[0].price, self.bid_offset) if self.bids else None
+        return _first(self._bids, self.bid_offset)
 
     @property
     def best_ask(self) -> Decimal | None:
-        return WIDE.add(self.asks[0].price, self.ask_offset) if self.asks else None
+        return _first(self._asks, self.ask_offset)
 
     @property
     def spread(self) -> Decimal | None:
@@ -156,6 +221,12 @@ class Draft:
         self.bids, self.asks, self.reason = [], [], reason
 
 
+def _first(wanted: list[Rung] | _Flight, offset: Decimal) -> Decimal | None:
+    if isinstance(wanted, _Flight):
+        return WIDE.add(wanted.first, offset)
+    return WIDE.add(wanted[0].price, offset) if wanted else None
+
+
 def post(draft: Draft, rounding: Rounding, *, share: Decimal = ONE) -> QuoteSet:
     """Round a draft to orders the venue accepts: prices to the passive side, sizes down.
 
@@ -164,28 +235,50 @@ def post(draft: Draft, rounding: Rounding, *, share: Decimal = ONE) -> QuoteSet:
     says so.
     """
     notes = list(draft.notes)
-    bids = _posted(_BUY, draft.bids, draft.bid_offset, rounding, share, notes) if draft.bids else []
-    asks = _posted(_SELL, draft.asks, draft.ask_offset, rounding, share, notes) if draft.asks else []
-    if bids or asks:
-        return QuoteSet(quotes=_innermost_first(bids, asks), notes=tuple(notes), on_grid=True)
+    bids = _posted(_BUY, draft._bids, draft.bid_offset, rounding, share, notes)
+    asks = _posted(_SELL, draft._asks, draft.ask_offset, rounding, share, notes)
+    if bids.levels or asks.levels:
+        return QuoteSet.rounded(bids, asks, tuple(notes))
     return QuoteSet(reason=draft.reason or " ".join(notes) or "The strategy wants no orders now.", notes=tuple(notes))
 
 
 def _posted(
-    side: Side, rungs: list[Rung], offset: Decimal, rounding: Rounding, share: Decimal, notes: list[str]
-) -> list[Quote]:
+    side: Side,
+    wanted: list[Rung] | _Flight,
+    offset: Decimal,
+    rounding: Rounding,
+    share: Decimal,
+    notes: list[str],
+) -> SideQuotes:
     """One side's orders. Runs every tick for every level: plain lists, and words only for what is left out."""
-    prices = rounding.prices(side, [rung.price + offset for rung in rungs])
-    sizes = _sizes(rungs, prices, rounding, share)
-    quotes = [Quote(side, rung.level, price, size) for rung, price, size in zip(rungs, prices, sizes, strict=True)]
-    return quotes if rounding.accepts_all(prices, sizes) else _accepted(quotes, rounding, notes)
+    if not wanted:
+        return SideQuotes([], [], [])
+    if isinstance(wanted, _Flight):
+        prices = rounding.prices(side, wanted.prices(offset))
+        lowest = prices[-1] if side is _BUY else prices[0]
+        sizes = _even_sizes(wanted, prices, lowest, rounding, share)
+        posted = SideQuotes(list(range(len(prices))), prices, sizes)
+    else:
+        prices = rounding.prices(side, [rung.price + offset for rung in wanted])
+        lowest, sizes = min(prices), _sizes(wanted, prices, rounding, share)
+        posted = SideQuotes([rung.level for rung in wanted], prices, sizes)
+    return posted if rounding.accepts_from(lowest, min(sizes)) else _accepted(posted, side, rounding, notes)
+
+
+def _even_sizes(
+    wanted: _Flight, prices: list[Decimal], lowest: Decimal, rounding: Rounding, share: Decimal
+) -> list[Decimal]:
+    """What one size comes to in base at each rounded price, on the lot."""
+    size = wanted.size if share is ONE else wanted.size * share
+    if not wanted.in_quote:
+        return [rounding.size(size)] * len(prices)
+    if lowest <= ZERO:
+        return [rounding.size(FLOOR.divide(size, price)) if price > ZERO else ZERO for price in prices]
+    return rounding.lots.floors(map(FLOOR.divide, repeat(size), prices))
 
 
 def _sizes(rungs: list[Rung], prices: list[Decimal], rounding: Rounding, share: Decimal) -> list[Decimal]:
     """What each rung comes to in base at its rounded price, on the lot."""
-    first = rungs[0]
-    if not first.in_quote and all(rung.size is first.size and not rung.in_quote for rung in rungs):
-        return [rounding.size(first.size if share is ONE else first.size * share)] * len(rungs)
     divide = FLOOR.divide
     sizes = [
         divide(rung.size, price) if rung.in_quote and price > ZERO else rung.size
@@ -194,25 +287,16 @@ def _sizes(rungs: list[Rung], prices: list[Decimal], rounding: Rounding, share: 
     return rounding.lots.floors(sizes if share is ONE else [size * share for size in sizes])
 
 
-def _accepted(quotes: list[Quote], rounding: Rounding, notes: list[str]) -> list[Quote]:
+def _accepted(posted: SideQuotes, side: Side, rounding: Rounding, notes: list[str]) -> SideQuotes:
     """Those the venue takes, and a note for each other."""
     accepted: list[Quote] = []
-    for quote in quotes:
+    for quote in posted.quotes(side):
         why = f"its price would be {quote.price}, which is not positive" if quote.price <= ZERO else ""
         if why := why or rounding.below_minimum(quote):
             notes.append(f"{name(quote.side, quote.level)} not posted: {why}.")
         else:
             accepted.append(quote)
-    return accepted
-
-
-def _innermost_first(bids: list[Quote], asks: list[Quote]) -> tuple[Quote, ...]:
-    """Both sides by turns, so that a limit which does not hold them all keeps the innermost of each."""
-    if len(bids) == len(asks):
-        quotes = bids + asks
-        quotes[::2], quotes[1::2] = bids, asks
-        return tuple(quotes)
-    return tuple(quote for pair in zip_longest(bids, asks) for quote in pair if quote is not None)
+    return SideQuotes.of(accepted, side)
 
 
 def name(side: Side, level: int) -> str:

@@ -6,11 +6,11 @@ price that falls on the tick stays on it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
+from itertools import accumulate, repeat
 
-from engine.core.decimals import WIDE
-from engine.marketmaking.draft import Draft, Rung
+from engine.core.decimals import WIDE, ZERO
+from engine.marketmaking.draft import Steps
 
 _HALF_BPS = Decimal(20_000)
 _BPS = Decimal(10_000)
@@ -42,8 +42,8 @@ def inventory_spread(
     inventory_skew_factor: Decimal,
     num_levels: int,
     level_spacing_bps: Decimal,
-) -> list[tuple[Decimal, Decimal]]:
-    """Return the unrounded (bid, ask) of each level, innermost first, in quote currency per base.
+) -> Steps:
+    """Return the unrounded prices of each level in quote currency per base.
 
     spread = mid × base_spread_bps / 10000 and step = mid × level_spacing_bps / 10000;
     bid[l] = mid − spread/2 − bias − l × step, ask[l] = mid + spread/2 − bias + l × step.
@@ -54,29 +54,13 @@ def inventory_spread(
     return _steps(centre, half_spread, WIDE.divide(WIDE.multiply(mid, level_spacing_bps), _BPS), num_levels)
 
 
-def ladder(
-    *, reference: Decimal, half_spread_bps: Decimal, levels: int, level_spacing_bps: Decimal
-) -> list[tuple[Decimal, Decimal]]:
-    """Return the unrounded (bid, ask) of each level of an even ladder around the reference price, innermost first."""
+def ladder(*, reference: Decimal, half_spread_bps: Decimal, levels: int, level_spacing_bps: Decimal) -> Steps:
+    """Return the unrounded prices of an even ladder around the reference price."""
     half_spread = WIDE.divide(WIDE.multiply(reference, half_spread_bps), _BPS)
     step = WIDE.divide(WIDE.multiply(reference, level_spacing_bps), _BPS)
     return _steps(reference, half_spread, step, levels)
 
 
-def _steps(centre: Decimal, half_spread: Decimal, step: Decimal, levels: int) -> list[tuple[Decimal, Decimal]]:
-    pairs = []
-    offset = half_spread
-    for _ in range(levels):
-        pairs.append((centre - offset, centre + offset))
-        offset += step
-    return pairs
-
-
-def rungs(prices: Sequence[tuple[Decimal, Decimal]], size: Decimal, *, in_quote: bool = False) -> Draft:
-    """A draft of unrounded (bid, ask) levels, innermost first, all of one size in base, or in quote."""
-    draft = Draft()
-    bids, asks = draft.bids, draft.asks
-    for level, (bid, ask) in enumerate(prices):
-        bids.append(Rung(level, bid, size, in_quote))
-        asks.append(Rung(level, ask, size, in_quote))
-    return draft
+def _steps(centre: Decimal, half_spread: Decimal, step: Decimal, levels: int) -> Steps:
+    distances = list(accumulate(repeat(step, levels - 1), initial=ZERO))
+    return Steps(WIDE.subtract(centre, half_spread), WIDE.add(centre, half_spread), distances)

@@ -43,7 +43,7 @@ class InventorySpread(Component):
 
     def draft(self, context: QuoteContext) -> Draft:
         mid = context.reference.value
-        prices = formulas.inventory_spread(
+        steps = formulas.inventory_spread(
             mid=mid,
             position=WIDE.multiply(context.inventory.position_base, mid),
             max_position=self.max_position_quote,
@@ -52,4 +52,5 @@ class InventorySpread(Component):
             num_levels=self.num_levels,
             level_spacing_bps=self.level_spacing_bps,
         )
-        return formulas.rungs(prices, self.order_size_quote, in_quote=True)
+        size = self.order_size_quote
+        return Draft.even(steps, bid_size=size, ask_size=size, in_quote=True)

@@ -31,10 +31,10 @@ class Ladder(Component):
         self.level_spacing_bps = level_spacing_bps
 
     def draft(self, context: QuoteContext) -> Draft:
-        prices = formulas.ladder(
+        steps = formulas.ladder(
             reference=context.reference.value,
             half_spread_bps=self.half_spread_bps,
             levels=self.levels,
             level_spacing_bps=self.level_spacing_bps,
         )
-        return formulas.rungs(prices, self.size_base)
+        return Draft.even(steps, bid_size=self.size_base, ask_size=self.size_base)

@@ -289,7 +289,7 @@ class MarketMaking(Component):
             self._trip(trip)
             return
         quotes = self._wanted(state)
-        plan = difference(quotes.quotes, self.tracker, self.tolerance)
+        plan = difference(quotes, self.tracker, self.tolerance)
         notes = quotes.notes
         if not plan.is_empty and self.machine.may_quote:
             notes += await self.executor.carry_out(plan, self._admit)

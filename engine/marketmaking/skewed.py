@@ -10,7 +10,7 @@ from engine.core.decimals import ONE, WIDE
 from engine.core.params import Bps, Count, Share, Size
 from engine.marketmaking import formulas
 from engine.marketmaking.base import QuoteContext
-from engine.marketmaking.draft import Draft, Rung
+from engine.marketmaking.draft import Draft
 from engine.marketmaking.modifiers.formulas import base_value_gap
 
 
@@ -41,22 +41,19 @@ class Skewed(Component):
         self.range_ratio = range_ratio
 
     def draft(self, context: QuoteContext) -> Draft:
-        prices = formulas.ladder(
+        steps = formulas.ladder(
             reference=context.reference.value,
             half_spread_bps=self.half_spread_bps,
             levels=self.levels,
             level_spacing_bps=self.level_spacing_bps,
         )
         if not context.inventory.is_known:
-            draft = formulas.rungs(prices, self.size_base)
+            draft = Draft.even(steps, bid_size=self.size_base, ask_size=self.size_base)
             draft.notes.append("Sizes not skewed: there is no account whose balances are known.")
             return draft
         gap, total = base_value_gap(context.inventory, context.reference.value, self.target_ratio)
         bid_size, ask_size = skewed_sizes(self.size_base, gap=gap, total=total, range_ratio=self.range_ratio)
-        return Draft(
-            [Rung(level, bid, bid_size) for level, (bid, _) in enumerate(prices) if bid_size],
-            [Rung(level, ask, ask_size) for level, (_, ask) in enumerate(prices) if ask_size],
-        )
+        return Draft.even(steps, bid_size=bid_size, ask_size=ask_size)
 
 
 def skewed_sizes(size: Decimal, *, gap: Decimal, total: Decimal, range_ratio: Decimal) -> tuple[Decimal, Decimal]:

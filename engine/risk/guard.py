@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from operator import mul
 from typing import Annotated
+
+import msgspec
 
 from engine.core.component import Component
 from engine.core.decimals import BPS, ZERO
@@ -14,7 +15,7 @@ from engine.core.params import Bps, Money, PerSecond
 from engine.core.states import QUOTING
 from engine.execution.tracker import Slot, TrackedOrder
 from engine.market.rounding import Rounding
-from engine.market.types import Instrument, MarketStatus, Quote, QuoteSet, Side
+from engine.market.types import Instrument, MarketStatus, Quote, QuoteSet, Side, SideQuotes
 from engine.marketmaking.draft import name
 from engine.risk.base import RiskState
 
@@ -62,10 +63,10 @@ class Limits(Component):
     def review(self, quotes: QuoteSet, state: RiskState) -> QuoteSet:
         if refusal := self._refuse_all(state):
             return QuoteSet(reason=refusal, notes=quotes.notes)
-        if not quotes.quotes:
+        if quotes.is_empty:
             return quotes
         reference = state.reference or ZERO
-        if quotes.on_grid and self._all_fit(quotes.quotes, state, reference):
+        if quotes.on_grid and self._all_fit(quotes, state, reference):
             return quotes
         held = {order.slot: order for order in state.orders if order.slot is not None}
         slots = {(quote.side, quote.level) for quote in quotes.quotes}
@@ -101,35 +102,33 @@ class Limits(Component):
         reason = "" if allowed else " ".join(notes)
         return QuoteSet(quotes=tuple(allowed), reason=reason, notes=tuple(notes))
 
-    def _all_fit(self, quotes: Sequence[Quote], state: RiskState, reference: Decimal) -> bool:
+    def _all_fit(self, quotes: QuoteSet, state: RiskState, reference: Decimal) -> bool:
         """Whether every one of some orders on the grid is allowed. False says nothing: the slow way then finds out
         which is not, and why.
 
         Yes is the usual answer, so it is found without a word being made. It is never more lenient than the slow way;
         a test holds the two against each other.
         """
-        bids = [quote for quote in quotes if quote.side is _BUY]
-        asks = [quote for quote in quotes if quote.side is not _BUY]
+        bids, asks = (_Reach.of(side, reference) for side in quotes.sides)
         band = reference * self._band
-        bid_prices = [quote.price for quote in bids] or [reference]
-        ask_prices = [quote.price for quote in asks] or [reference]
-        bid_sizes, ask_sizes = [quote.size_base for quote in bids], [quote.size_base for quote in asks]
-        values = [*map(mul, bid_prices, bid_sizes), *map(mul, ask_prices, ask_sizes)]
         if (
-            max(bid_prices) >= min(ask_prices)
-            or min(bid_prices) <= reference - band
-            or max(ask_prices) > reference + band
-            or max(values) > self.max_order_size_quote
-            or len({*bid_prices, *ask_prices}) < len(quotes)
+            bids.highest >= asks.lowest
+            or bids.lowest <= reference - band
+            or asks.highest > reference + band
+            or not bids.are_distinct
+            or not asks.are_distinct
+            or bids.highest * bids.largest > self.max_order_size_quote
+            or asks.highest * asks.largest > self.max_order_size_quote
         ):
             return False
         rests = state.exposure
         if rests is not None:
             # Far from every limit, wanted and resting orders fit even if all of both were to rest.
-            base = sum(bid_sizes, rests.bids_base), sum(ask_sizes, rests.asks_base)
-            if self._within(state, reference, *base, sum(values, rests.notional_quote)):
+            notional = rests.notional_quote + bids.highest * bids.total_base + asks.highest * asks.total_base
+            base = bids.total_base + rests.bids_base, asks.total_base + rests.asks_base
+            if self._within(state, reference, *base, notional):
                 return True
-        return self._within(state, reference, *_worst(quotes, state.orders))
+        return self._within(state, reference, *_worst(quotes.quotes, state.orders))
 
     def _within(self, state: RiskState, reference: Decimal, bids: Decimal, asks: Decimal, notional: Decimal) -> bool:
         position = state.position_base
@@ -200,6 +199,30 @@ class Limits(Component):
         if notional > self.max_order_size_quote:
             return f"{_short(notional)} {instrument.quote} is over the order limit of {self.max_order_size_quote}"
         return ""
+
+
+class _Reach(msgspec.Struct, frozen=True, gc=False):
+    """How far one side's orders go, in price and in size."""
+
+    lowest: Decimal
+    highest: Decimal
+    are_distinct: bool
+    """Whether no two are at one price."""
+    largest: Decimal
+    """The largest size, in base."""
+    total_base: Decimal
+
+    @classmethod
+    def of(cls, side: SideQuotes, reference: Decimal) -> _Reach:
+        """Of a side without orders the reference price, which is within every limit."""
+        prices, sizes = side.prices, side.sizes_base
+        if not prices:
+            return cls(reference, reference, True, ZERO, ZERO)
+        count, ordered = len(prices), sorted(prices)  # they usually are, one way or the other: cheaper than two passes
+        distinct = len(set(prices)) == count
+        if sizes.count(sizes[0]) == count:
+            return cls(ordered[0], ordered[-1], distinct, sizes[0], sizes[0] * count)
+        return cls(ordered[0], ordered[-1], distinct, max(sizes), sum(sizes, ZERO))
 
 
 def _worst(quotes: Sequence[Quote], orders: Iterable[TrackedOrder]) -> tuple[Decimal, Decimal, Decimal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.execution.diff import Tolerance, difference
 from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
-from engine.market.types import Fill, OrderReport, OrderStatus, Quote, Side
+from engine.market.types import Fill, OrderReport, OrderStatus, Quote, QuoteSet, Side
 from engine.testing import ManualClock
 
 D = Decimal
@@ -19,6 +20,10 @@ FIVE_BPS = Tolerance(price_bps=D(5), size_share=D("0.5"))
 
 def quote(side: str, level: int, price: str, size: str = "10") -> Quote:
     return Quote(side=Side(side), level=level, price=D(price), size_base=D(size))
+
+
+def wanting(quotes: Iterable[Quote]) -> QuoteSet:
+    return QuoteSet(quotes=tuple(quotes))
 
 
 class Resting:
@@ -33,14 +38,14 @@ class Resting:
 
 def test_nothing_rests_so_everything_is_placed() -> None:
     wanted = [quote("buy", 0, "99"), quote("sell", 0, "101")]
-    plan = difference(wanted, Resting().tracker, FIVE_BPS)
+    plan = difference(wanting(wanted), Resting().tracker, FIVE_BPS)
     assert plan.cancel == ()
     assert plan.place == tuple(wanted)
 
 
 def test_what_is_as_wanted_stays() -> None:
     resting = Resting(quote("buy", 0, "99"), quote("sell", 0, "101"))
-    assert difference([quote("buy", 0, "99"), quote("sell", 0, "101")], resting.tracker, FIVE_BPS).is_empty
+    assert difference(wanting([quote("buy", 0, "99"), quote("sell", 0, "101")]), resting.tracker, FIVE_BPS).is_empty
 
 
 @pytest.mark.parametrize(
@@ -48,44 +53,44 @@ def test_what_is_as_wanted_stays() -> None:
 )
 def test_an_order_is_replaced_once_its_price_moved_by_the_threshold(price: str, replaced: bool) -> None:
     resting = Resting(quote("buy", 0, "100"))
-    plan = difference([quote("buy", 0, price)], resting.tracker, FIVE_BPS)
+    plan = difference(wanting([quote("buy", 0, price)]), resting.tracker, FIVE_BPS)
     assert bool(plan.cancel) is replaced
     assert bool(plan.place) is replaced
 
 
 def test_without_a_threshold_any_move_replaces() -> None:
     resting = Resting(quote("buy", 0, "100"))
-    assert difference([quote("buy", 0, "100.00")], resting.tracker).is_empty
-    assert not difference([quote("buy", 0, "100.01")], resting.tracker).is_empty
+    assert difference(wanting([quote("buy", 0, "100.00")]), resting.tracker).is_empty
+    assert not difference(wanting([quote("buy", 0, "100.01")]), resting.tracker).is_empty
 
 
 def test_an_order_that_is_mostly_filled_is_renewed_and_a_little_filled_one_keeps_its_place() -> None:
     resting = Resting(quote("buy", 0, "100"))
     resting.orders[0].filled_base = D(5)
-    assert difference([quote("buy", 0, "100")], resting.tracker, FIVE_BPS).is_empty
+    assert difference(wanting([quote("buy", 0, "100")]), resting.tracker, FIVE_BPS).is_empty
     resting.orders[0].filled_base = D("5.1")
-    assert difference([quote("buy", 0, "100")], resting.tracker, FIVE_BPS).cancel == (resting.orders[0],)
+    assert difference(wanting([quote("buy", 0, "100")]), resting.tracker, FIVE_BPS).cancel == (resting.orders[0],)
 
 
 def test_what_is_no_longer_wanted_is_cancelled() -> None:
     resting = Resting(quote("buy", 0, "99"), quote("buy", 1, "98"), quote("sell", 0, "101"))
-    plan = difference([quote("buy", 0, "99")], resting.tracker, FIVE_BPS)
+    plan = difference(wanting([quote("buy", 0, "99")]), resting.tracker, FIVE_BPS)
     assert plan.cancel == tuple(resting.orders[1:])
-    assert difference([], resting.tracker, FIVE_BPS).cancel == tuple(resting.orders)
+    assert difference(wanting([]), resting.tracker, FIVE_BPS).cancel == tuple(resting.orders)
 
 
 @pytest.mark.parametrize("status", [OrderStatus.PENDING, OrderStatus.CANCELLING, OrderStatus.UNKNOWN])
 def test_a_slot_whose_order_is_on_its_way_or_in_doubt_gets_nothing_new(status: OrderStatus) -> None:
     resting = Resting(quote("buy", 0, "99"))
     resting.orders[0].status = status
-    assert difference([quote("buy", 0, "95")], resting.tracker, FIVE_BPS).is_empty
-    assert difference([], resting.tracker, FIVE_BPS).is_empty
+    assert difference(wanting([quote("buy", 0, "95")]), resting.tracker, FIVE_BPS).is_empty
+    assert difference(wanting([]), resting.tracker, FIVE_BPS).is_empty
 
 
 def test_an_order_within_tolerance_that_stands_across_the_new_other_side_is_replaced() -> None:
     """The ask moved less than the threshold, yet the new bid would meet it."""
     resting = Resting(quote("sell", 0, "100.00"))
-    plan = difference([quote("buy", 0, "100.01"), quote("sell", 0, "100.03")], resting.tracker, FIVE_BPS)
+    plan = difference(wanting([quote("buy", 0, "100.01"), quote("sell", 0, "100.03")]), resting.tracker, FIVE_BPS)
     assert plan.cancel == (resting.orders[0],)
 
 
@@ -93,7 +98,7 @@ def test_an_order_without_a_slot_is_cancelled() -> None:
     resting = Resting(quote("buy", 0, "99"))
     del resting.tracker._slots[(Side.BUY, 0)]
     resting.orders[0].slot = None
-    plan = difference([quote("buy", 0, "99")], resting.tracker, FIVE_BPS)
+    plan = difference(wanting([quote("buy", 0, "99")]), resting.tracker, FIVE_BPS)
     assert plan.cancel == (resting.orders[0],)
     assert plan.place == (quote("buy", 0, "99"),)
 
@@ -121,7 +126,7 @@ def test_nothing_is_done_only_where_nothing_would_be_done_order_by_order(
     quotes = [Quote(side=side, level=level, price=D(price), size_base=D(size)) for side, level, price, size in wanted]
     tolerance = Tolerance(price_bps=D(price_bps), size_share=D(size_share))
 
-    plan = difference(quotes, tracker, tolerance)
+    plan = difference(wanting(quotes), tracker, tolerance)
 
     # An order that no slot can hold rests beside them: the quick way is closed, all else is the same.
     stranger = OrderReport(
@@ -129,7 +134,7 @@ def test_nothing_is_done_only_where_nothing_would_be_done_order_by_order(
         size_base=D(1), filled_base=D(0), status=OrderStatus.OPEN,
     )  # fmt: skip
     tracker.adopt(stranger)
-    assert difference(quotes, tracker, tolerance) == plan
+    assert difference(wanting(quotes), tracker, tolerance) == plan
 
 
 @given(
@@ -158,7 +163,7 @@ def test_what_the_tracker_keeps_summed_up_is_what_its_orders_add_up_to(steps: li
         standing = tracker.standing()
         assert (standing is not None) == (bool(live) and tracker.all_rest())
         if standing is not None:
-            assert standing.remaining_base == [each.remaining_base for each in tracker.slots().values()]
+            assert standing.remaining_base == [each.remaining_base for _, each in sorted(tracker.slots().items())]
 
 
 def a_fill(order: TrackedOrder, number: int) -> Fill:

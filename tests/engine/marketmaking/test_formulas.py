@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from engine.market.rounding import Rounding
 from engine.market.types import Instrument, Side
-from engine.marketmaking.draft import post
-from engine.marketmaking.formulas import inventory_bias, inventory_spread, ladder, rungs
+from engine.marketmaking.draft import Draft, Steps, post
+from engine.marketmaking.formulas import inventory_bias, inventory_spread, ladder
 
 D = Decimal
 
@@ -33,7 +33,7 @@ WORKED = [
 ]
 
 
-def levels_of(row: dict[str, Any]) -> list[tuple[Decimal, Decimal]]:
+def levels_of(row: dict[str, Any]) -> Steps:
     return inventory_spread(
         mid=D(row["mid"]),
         position=D(row["position"]),
@@ -48,12 +48,12 @@ def levels_of(row: dict[str, Any]) -> list[tuple[Decimal, Decimal]]:
 @pytest.mark.parametrize(("row", "expected"), WORKED)
 def test_unrounded_prices_are_the_worked_figures(row: dict[str, Any], expected: str) -> None:
     """Q1"""
-    assert [price for pair in levels_of(row) for price in pair] == [D(figure) for figure in expected.split()]
+    assert [price for pair in levels_of(row).pairs() for price in pair] == [D(figure) for figure in expected.split()]
 
 
 def test_a_ladder_is_even_around_the_reference() -> None:
-    prices = ladder(reference=D(100), half_spread_bps=D(20), levels=3, level_spacing_bps=D(10))
-    assert prices == [(D("99.8"), D("100.2")), (D("99.7"), D("100.3")), (D("99.6"), D("100.4"))]
+    steps = ladder(reference=D(100), half_spread_bps=D(20), levels=3, level_spacing_bps=D(10))
+    assert steps.pairs() == [(D("99.8"), D("100.2")), (D("99.7"), D("100.3")), (D("99.6"), D("100.4"))]
 
 
 def test_the_bias_is_clamped_at_a_full_position() -> None:
@@ -72,7 +72,7 @@ def test_a_third_of_a_position_that_lands_on_the_tick_stays_there() -> None:
         inventory_skew_factor=D(1),
         num_levels=1,
         level_spacing_bps=D(0),
-    )[0]
+    ).pairs()[0]
     assert bid == D("99.96")
 
 
@@ -117,7 +117,14 @@ def test_posted_orders_are_passive_exact_and_within_what_was_asked(
         "levels": levels,
         "spacing": spacing_bps,
     }
-    posted = post(rungs(levels_of(row), size_quote, in_quote=True), Rounding(instrument))
+    posted = post(
+        Draft.even(levels_of(row), bid_size=size_quote, ask_size=size_quote, in_quote=True), Rounding(instrument)
+    )
+
+    draft = Draft.even(levels_of(row), bid_size=size_quote, ask_size=size_quote, in_quote=True)
+    assert draft.bids
+    assert draft.asks
+    assert post(draft, Rounding(instrument)) == posted
 
     m, half = Fraction(mid), Fraction(mid) * Fraction(spread_bps) / 20000
     norm = max(Fraction(-1), min(Fraction(1), Fraction(position) / 10000))
@@ -142,7 +149,9 @@ def test_an_order_below_the_minimum_is_not_posted_and_the_set_says_so() -> None:
     instrument = Instrument(
         symbol="A/B", base="A", quote="B", tick_size=D("0.01"), lot_size=D("0.1"), min_notional_quote=D(10)
     )
-    posted = post(rungs([(D(99), D(101))], D(10), in_quote=True), Rounding(instrument))
+    posted = post(
+        Draft.even(Steps(D(99), D(101), [D(0)]), bid_size=D(10), ask_size=D(10), in_quote=True), Rounding(instrument)
+    )
     assert posted.quotes == ()
     assert posted.reason.startswith("Bid 1 not posted: 0.1 A at 99.00 is 9.900 B, under the venue's minimum notional")
     assert "Ask 1 not posted" in posted.reason
@@ -150,6 +159,6 @@ def test_an_order_below_the_minimum_is_not_posted_and_the_set_says_so() -> None:
 
 def test_a_price_that_is_not_positive_is_not_posted() -> None:
     instrument = Instrument(symbol="A/B", base="A", quote="B", tick_size=D("0.01"), lot_size=D("0.1"))
-    posted = post(rungs([(D("0.004"), D("1"))], D(1)), Rounding(instrument))
+    posted = post(Draft.even(Steps(D("0.004"), D("1"), [D(0)]), bid_size=D(1), ask_size=D(1)), Rounding(instrument))
     assert [quote.side for quote in posted.quotes] == [Side.SELL]
     assert posted.notes == ("Bid 1 not posted: its price would be 0.00, which is not positive.",)

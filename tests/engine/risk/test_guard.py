@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.states import State
-from engine.market.types import MarketStatus, Quote, QuoteSet, Side
+from engine.market.types import MarketStatus, Quote, QuoteSet, Side, SideQuotes
 from engine.risk.guard import Limits
 from tests.engine.risk.moments import D, Moment, quote, wanted
 
@@ -252,9 +252,10 @@ def test_the_quick_way_through_review_allows_nothing_that_the_thorough_one_refus
     quotes = tuple(Quote(side=s, level=n, price=p, size_base=z) for s, n, p, z in wanted)
     state = moment.state(position_base=position)
 
-    summed = checks.review(QuoteSet(quotes=quotes, on_grid=True), moment.state(position_base=position, exposure=None))
-    quick = checks.review(QuoteSet(quotes=quotes, on_grid=True), state)
-    thorough = checks.review(QuoteSet(quotes=quotes), state)
+    rounded = QuoteSet.rounded(SideQuotes.of(quotes, Side.BUY), SideQuotes.of(quotes, Side.SELL))
+    summed = checks.review(rounded, moment.state(position_base=position, exposure=None))
+    quick = checks.review(rounded, state)
+    thorough = checks.review(QuoteSet(quotes=rounded.quotes), state)
 
     assert summed == quick
     assert quick.quotes == thorough.quotes
