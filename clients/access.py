@@ -26,6 +26,8 @@ class Action(StrEnum):
     REPLAY = "replay"
     CONFIGURE = "configure"
     APPROVE = "approve"
+    CHECK = "check"
+    CREDENTIALS = "credentials"
     ADMINISTER = "administer"
 
 
@@ -33,9 +35,20 @@ MAY: dict[str, frozenset[Action]] = {
     DeskRole.NONE: frozenset(),
     DeskRole.VIEWER: frozenset({Action.VIEW}),
     DeskRole.OPERATOR: frozenset(
-        {Action.VIEW, Action.START, Action.PAUSE, Action.KILL, Action.REPLAY, Action.CONFIGURE, Action.APPROVE}
+        {
+            Action.VIEW,
+            Action.START,
+            Action.PAUSE,
+            Action.KILL,
+            Action.REPLAY,
+            Action.CONFIGURE,
+            Action.APPROVE,
+            Action.CHECK,
+        }
     ),
-    DeskRole.RISK: frozenset({Action.VIEW, Action.PAUSE, Action.KILL, Action.RESET, Action.REPLAY, Action.APPROVE}),
+    DeskRole.RISK: frozenset(
+        {Action.VIEW, Action.PAUSE, Action.KILL, Action.RESET, Action.REPLAY, Action.APPROVE, Action.CHECK}
+    ),
     DeskRole.ADMIN: frozenset(Action),
 }
 """Whoever starts a strategy does not lift its halts: that is the risk desk's word. Anybody who acts may stop."""
@@ -49,6 +62,8 @@ _SENTENCES = {
     Action.REPLAY: "start a replay",
     Action.CONFIGURE: "change a strategy",
     Action.APPROVE: "approve a revision",
+    Action.CHECK: "have a venue or an account checked",
+    Action.CREDENTIALS: "change an account's credentials",
     Action.ADMINISTER: "change the desk's records",
 }
 

@@ -39,7 +39,7 @@ class DeskAdminSite(admin.AdminSite):
         return redirect(f"{resolve_url('clients:signin')}?{query}")
 
 
-SEALED = frozenset({"password", "secret_hash"})
+SEALED = frozenset({"password", "secret_hash", "wrapped_key", "sealed"})
 """Columns nobody may search: a filter that answers yes or no spells a hash out, letter by letter."""
 
 

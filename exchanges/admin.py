@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from clients.admin_site import RecordAdmin
-from exchanges.models import ExchangeAccount, Market, Venue
+from clients.admin_site import ReadOnlyAdmin, RecordAdmin
+from exchanges.models import ExchangeAccount, Market, SealedCredentials, Venue
 
 
 @admin.register(Venue)
@@ -46,3 +46,13 @@ class ExchangeAccountAdmin(RecordAdmin):
     autocomplete_fields = ("client", "venue")
     readonly_fields = ("is_paper",)
     fixed = ("client", "venue")
+
+
+@admin.register(SealedCredentials)
+class SealedCredentialsAdmin(ReadOnlyAdmin):
+    """That an account has credentials, and which. What they are is never shown; they change on the account's page."""
+
+    list_display = ("account", "client", "fingerprint", "label", "key_id", "sealed_at", "sealed_by")
+    list_filter = ("client", "key_id")
+    list_select_related = ("account__venue", "client", "sealed_by")
+    exclude = ("wrapped_key", "sealed")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.db.models import Q
 
-from clients.models import Client
+from clients.models import Client, User
 from exchanges.choices import MarketState, VenueKind
 
 
@@ -52,7 +54,10 @@ class Market(models.Model):
 
 
 class ExchangeAccount(models.Model):
-    """A client's account at a venue. Paper accounts live in our record alone and hold no credentials."""
+    """A client's account at a venue. Paper accounts live in our record alone and hold no credentials.
+
+    Client, venue and whether it is on paper are frozen by a trigger: what its numbers meant stays what it was.
+    """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="accounts")
     venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="accounts")
@@ -61,10 +66,45 @@ class ExchangeAccount(models.Model):
 
     class Meta:
         ordering = ["client", "name"]
-        constraints = [
-            models.UniqueConstraint(fields=["client", "venue", "name"], name="one_account_per_name"),
-            models.CheckConstraint(condition=Q(is_paper=True), name="only_paper_until_the_vault_exists"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["client", "venue", "name"], name="one_account_per_name")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.venue})"
+
+
+class WithoutBlobs(models.Manager["SealedCredentials"]):
+    """What a page may know. The ciphertext is read by name, where it is opened or wrapped anew."""
+
+    def get_queryset(self) -> models.QuerySet[SealedCredentials]:
+        return super().get_queryset().defer("wrapped_key", "sealed")
+
+
+class SealedCredentials(models.Model):
+    """What opens a live account, sealed by `exchanges.vault`. A trigger sees to it that a paper account has none.
+
+    Replaced as a whole, with a new `serial`; what was there before is gone. Clients have no right to this table.
+    """
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    account = models.OneToOneField(ExchangeAccount, on_delete=models.PROTECT, related_name="credentials")
+    serial = models.UUIDField(default=uuid.uuid4, unique=True)
+    fingerprint = models.CharField(max_length=16, help_text="Tells two keys apart and nothing else about them.")
+    label = models.CharField(max_length=80, blank=True, help_text="How the venue's own list calls this key.")
+    key_id = models.CharField(max_length=16, help_text="The vault's key that wraps the data key.")
+    version = models.PositiveSmallIntegerField()
+    wrapped_key = models.BinaryField()
+    sealed = models.JSONField(help_text="Ciphertext by field.")
+    sealed_at = models.DateTimeField()
+    sealed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    rewrapped_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WithoutBlobs()
+    blobs = models.Manager()
+
+    class Meta:
+        ordering = ["account"]
+        verbose_name_plural = "sealed credentials"
+        base_manager_name = default_manager_name = "objects"
+
+    def __str__(self) -> str:
+        return f"credentials {self.fingerprint}"

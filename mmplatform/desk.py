@@ -111,8 +111,8 @@ class Desk:
         return kept
 
     def forget(self) -> None:
-        """Drop secrets and address; the data they belonged to are gone."""
-        for path in (self._secrets, self._address):
+        """Drop secrets, keys and address; the data they belonged to are gone."""
+        for path in (self._secrets, self._address, self.var / "vault.key", self.var / "vault.pub"):
             path.unlink(missing_ok=True)
 
     def read_address(self) -> Address | None:

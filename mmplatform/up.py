@@ -18,10 +18,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from exchanges.vault import KEY_FILE, PUBLIC_KEY_FILE, VaultError
 from mmplatform.desk import ROOT, Address, Desk, DeskError, var_directory
 from mmplatform.embedded import EmbeddedError, Postgres, Server, Valkey, free_port, port_is_free
 from mmplatform.processes import Child, Household, Log, Stopped, command_of
 from mmplatform.serve import commands
+from mmplatform.vaultkey import environment_of, furnish
 
 DEFAULT_PORT = 8000
 STOP_ORDER = (("engine", "beat", "supervisor", "worker"), ("web",), ("valkey", "postgres"))
@@ -108,14 +110,15 @@ class Up:
             "PYTHONUNBUFFERED": "1",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         }
+        self.environment |= self._vault()
         self.address.url = f"http://localhost:{web_port}"
         self.address.ports |= {"web": web_port}
-        names = ("DATABASE_URL", "REDIS_URL", "MM_SECRET_KEY", "MM_VAR")
-        self.address.environment = {name: self.environment[name] for name in names}
+        names = ("DATABASE_URL", "REDIS_URL", "MM_SECRET_KEY", "MM_VAR", KEY_FILE, PUBLIC_KEY_FILE)
+        self.address.environment = {name: self.environment[name] for name in names if name in self.environment}
         prepared = self._prepare()
         self._sign_in = prepared["sign_in"]
         for name, command in commands(port=web_port, engine_seats=prepared["engine_seats"]).items():
-            spawn = command_of(command, environment=self.environment, directory=ROOT)
+            spawn = command_of(command, environment=environment_of(name, self.environment), directory=ROOT)
             # An engine cancels its quotes and proves it before it goes, which takes as long as a venue's answer.
             patience_s = 15 if name == "engine" else 8
             self.household.start(Child(name, spawn, patience_s=patience_s, quiet=ROUTINE.get(name)))
@@ -192,6 +195,16 @@ class Up:
             self._serve("valkey", valkey, ports.get("valkey"))
             self.environment["REDIS_URL"] = valkey.url
         return secrets
+
+    def _vault(self) -> dict[str, str]:
+        """Where the key is that seals exchange credentials: what the environment names, else one of this desk's own."""
+        try:
+            added, made = furnish(self.desk.var, os.environ)
+        except VaultError as error:
+            raise DeskError(str(error)) from None
+        if made:
+            self.log.say("desk", f"made the key of the vault, {made}: keep a copy elsewhere, it opens all credentials")
+        return added
 
     def _serve(
         self, name: str, server: Server, remembered: int | None, *, quiet: re.Pattern[str] | None = None

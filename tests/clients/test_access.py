@@ -65,8 +65,8 @@ def test_a_refusal_names_who_may(world: World) -> None:
     ("name", "actions"),
     [
         ("vera", {"view"}),
-        ("dora", {"view", "start", "pause", "kill", "replay", "configure", "approve"}),
-        ("rita", {"view", "pause", "kill", "reset", "replay", "approve"}),
+        ("dora", {"view", "start", "pause", "kill", "replay", "configure", "approve", "check"}),
+        ("rita", {"view", "pause", "kill", "reset", "replay", "approve", "check"}),
         ("adam", {action.value for action in Action}),
         ("alice", set()),
     ],

@@ -1,0 +1,38 @@
+"""A vault for a test, and a live account in the world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from exchanges.choices import VenueKind
+from exchanges.models import ExchangeAccount, Venue
+from exchanges.services import account_open
+from exchanges.vault import KEY, KEY_FILE, PUBLIC_KEY, PUBLIC_KEY_FILE, PrivateKey, keep
+from tests.world import World
+
+
+@pytest.fixture
+def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The vault of a desk, as `./mm up` furnishes it."""
+    for name in (KEY, PUBLIC_KEY):
+        monkeypatch.delenv(name, raising=False)
+    path, public = tmp_path / "vault.key", tmp_path / "vault.pub"
+    monkeypatch.setenv(KEY_FILE, str(path))
+    monkeypatch.setenv(PUBLIC_KEY_FILE, str(public))
+    keep(path, [PrivateKey.new()], public)
+    return path
+
+
+@pytest.fixture
+def exchange(world: World) -> Venue:
+    return Venue.objects.create(
+        slug="binance", name="Binance", kind=VenueKind.CENTRALISED, component="exchanges.ccxt.binance"
+    )
+
+
+@pytest.fixture
+def account(world: World, exchange: Venue) -> ExchangeAccount:
+    """Acorn's live account at the exchange, without credentials yet."""
+    return account_open(client=world.acorn.client, venue=exchange, name="main", is_paper=False, actor=world.adam)
