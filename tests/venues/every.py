@@ -1,0 +1,32 @@
+"""The venues there are, and the market that tests trade on them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.venues.binance import Binance
+from tests.venues.records import Market
+from tests.venues.wire import Venue
+
+VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance,)}
+
+AURORA = Market(
+    base="AUR",
+    quote="USDT",
+    tick=Decimal("0.01"),
+    lot=Decimal("0.00001"),
+    min_size=Decimal("0.0001"),
+    min_quote=Decimal(5),
+)
+"""Invented, so that no library knows it better than the venue says."""
+
+
+def opened(kind: type[Venue], *, market: Market = AURORA) -> Venue:
+    """A venue with a book of 99.99 / 100.01, three deep on each side, and a desk with 10 base and 100,000 quote."""
+    venue = kind(market)
+    venue.books.deposit(venue.keys.account, **{market.base: "10", market.quote: "100000"})
+    for price in ("99.99", "99.98", "99.97"):
+        venue.books.crowd_rests(market.symbol, "buy", price, "3")
+    for price in ("100.01", "100.02", "100.03"):
+        venue.books.crowd_rests(market.symbol, "sell", price, "3")
+    return venue

@@ -1,0 +1,35 @@
+"""The library as it comes, pointed at a loopback venue: the proof that a venue speaks what the library expects."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tests.venues.loopback import rewritten
+from tests.venues.wire import Venue
+
+SPOT_ONLY: dict[str, dict[str, Any]] = {
+    "binance": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False},
+}
+"""What the library would otherwise ask for beside spot markets."""
+
+
+@asynccontextmanager
+async def client_of(venue: Venue, *, keyless: bool = False) -> AsyncIterator[Any]:
+    """Numbers come as text, which the library leaves exact in orders and trades."""
+    import ccxt.pro
+
+    keys = venue.keys
+    secrets = {} if keyless else {"apiKey": keys.api_key, "secret": keys.secret, "password": keys.passphrase}
+    client = getattr(ccxt.pro, venue.id)(
+        {"number": str, "enableRateLimit": False, "timeout": 3000, "options": SPOT_ONLY.get(venue.id, {}), **secrets}
+    )
+    client.urls["api"] = rewritten(client.urls["api"], venue.address)
+    client.timeout_on_exit = 0
+    with decimal.localcontext():  # which the library changes
+        try:
+            yield client
+        finally:
+            await client.close()
