@@ -34,7 +34,9 @@ def run() -> list[Figure]:
         hosts = engine_processes(address)
         busy = _cpu_s(hosts)
         began = time.monotonic()
-        seen = asyncio.run(_watch(address, cookie, [each.pk for each in deployments]))
+        seen = asyncio.run(
+            watch(address, cookie, [each.pk for each in deployments], browsers=BROWSERS, for_s=MEASURE_S)
+        )
         cores = (_cpu_s(hosts) - busy) / (time.monotonic() - began)
         full_mb = [process.memory_info().rss / 1e6 for process in hosts]
         late_ms = _lateness([each.pk for each in deployments])
@@ -67,20 +69,20 @@ class Seen:
     age_ms: list[float] = field(default_factory=list)
 
 
-async def _watch(address: Address, cookie: str, ids: list[int]) -> Seen:
+async def watch(address: Address, cookie: str, ids: list[int], *, browsers: int, for_s: float) -> Seen:
     """Half the browsers look at the desk, half at one deployment each."""
     seen = Seen()
     psutil.cpu_percent()  # the next call gives the mean since this one
-    paths = ["/ws/desk/"] * (BROWSERS // 2)
-    paths += [f"/ws/deployments/{ids[number % len(ids)]}/" for number in range(BROWSERS - len(paths))]
-    await asyncio.gather(*(_browser(address, path, cookie, seen) for path in paths))
+    paths = ["/ws/desk/"] * (browsers // 2)
+    paths += [f"/ws/deployments/{ids[number % len(ids)]}/" for number in range(browsers - len(paths))]
+    await asyncio.gather(*(_browser(address, path, cookie, seen, for_s) for path in paths))
     return seen
 
 
-async def _browser(address: Address, path: str, cookie: str, seen: Seen) -> None:
+async def _browser(address: Address, path: str, cookie: str, seen: Seen, for_s: float) -> None:
     """Receive for a while. The clock is the machine's own on both ends, so a delay is a plain difference."""
     url = address.url.replace("http", "ws", 1) + path
-    until = time.monotonic() + MEASURE_S
+    until = time.monotonic() + for_s
     async with websockets.connect(url, additional_headers={"Cookie": cookie, "Origin": address.url}) as socket:
         while (left := until - time.monotonic()) > 0:
             try:
@@ -92,7 +94,7 @@ async def _browser(address: Address, path: str, cookie: str, seen: Seen) -> None
                 seen.view_ms.append(received_ms - frame["data"]["ts_ns"] / 1e6)
                 seen.age_ms.append(_age_ms(frame, frame["data"]["sample"], received_ms))
             for tile in frame.get("tiles", ()):
-                if "kept_ms" not in tile:
+                if "kept_ms" not in tile and tile["market_ns"] is not None:  # else it only tells of a state
                     seen.tile_ms.append(received_ms - tile["market_ns"] / 1e6)
                     seen.age_ms.append(_age_ms(tile, tile, received_ms))
 

@@ -69,10 +69,9 @@ def run() -> list[Figure]:
         Figure(name=f"simulated {profile}, one step", value=asyncio.run(_step_us(profile)), unit="us", at_most=limit)
         for profile, limit in STEP_LIMITS_US.items()
     ]
-    folder = Path(os.environ.get("MM_MARKET_DATA") or Path(__file__).parents[2] / "shared" / "market-data")
-    path = folder / RECORDING
-    if not path.exists():
-        print(f"   no recording at {path}, so no replay is timed; name the folder in MM_MARKET_DATA")
+    path = recording()
+    if path is None:
+        print("   so no replay is timed")
         return figures
     for interval_ms in (1000, 100):
         began = time.process_time()
@@ -80,6 +79,16 @@ def run() -> list[Figure]:
         name = f"346 s of BTCUSDT, 10 levels each {interval_ms} ms"
         figures.append(Figure(name=name, value=time.process_time() - began, unit="s CPU", at_most=REPLAY_LIMIT_S))
     return figures
+
+
+def recording() -> Path | None:
+    """A real book, when this machine has one; says so when it does not."""
+    folder = Path(os.environ.get("MM_MARKET_DATA") or Path(__file__).parents[2] / "shared" / "market-data")
+    path = folder.resolve() / RECORDING
+    if path.exists():
+        return path
+    print(f"   no recording at {path}; name the folder in MM_MARKET_DATA")
+    return None
 
 
 async def _step_us(profile: str) -> float:
