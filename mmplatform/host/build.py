@@ -16,6 +16,7 @@ from engine.core.scheduler import Scheduler
 from engine.venues.hub import MarketHub
 from mmplatform.host.database import Line
 from mmplatform.host.lease import Timing
+from mmplatform.host.pace import Pace
 from mmplatform.host.records import Record
 from mmplatform.host.rehearsal import Rehearsal
 from mmplatform.host.writer import Writer
@@ -34,6 +35,7 @@ class House:
     hub: MarketHub
     registry: Registry
     timing: Timing
+    pace: Pace
 
 
 def container_of(

@@ -131,17 +131,10 @@ class Hosted:
         if record.mode is Mode.REPLAY:
             self._rehearsal = Rehearsal(self.journal, self._house.writer, on_ended=self._recording_ended)
         try:
-            container = self.container = container_of(
-                record,
-                house=self._house,
-                rehearsal=self._rehearsal,
-                permit=self.permit,
-                outlets={"postgres": self.journal.emit, "live": self._publish, "outbox": self._outbox(record)},
-                secure=lambda: self._house.writer.secure(journal),
-                manual_halt=lambda: self.kill_reason,
-                on_fault=self._on_fault,
-                on_event=self._on_event,
-            )
+            container = await self._house.pace.do(lambda: self._container_of(record, journal))
+            if self._is_leaving:
+                return False  # nothing of it has been acquired yet
+            self.container = container
             await container.load()
             await container.begin()
         except Exception as error:  # the host's edge: one deployment must not hurt the others
@@ -157,6 +150,19 @@ class Hosted:
             return False
         self._fault = ""
         return True
+
+    def _container_of(self, record: Record, journal: Journal) -> Container:
+        return container_of(
+            record,
+            house=self._house,
+            rehearsal=self._rehearsal,
+            permit=self.permit,
+            outlets={"postgres": journal.emit, "live": self._publish, "outbox": self._outbox(record)},
+            secure=lambda: self._house.writer.secure(journal),
+            manual_halt=lambda: self.kill_reason,
+            on_fault=self._on_fault,
+            on_event=self._on_event,
+        )
 
     async def _settle(self, record: Record) -> None:
         """The state it belongs in: halted stays halted, faulted stays faulted, the rest is the mandate's choice."""

@@ -28,6 +28,7 @@ from mmplatform.host.database import DATABASE_ERRORS, Line, connect
 from mmplatform.host.hosted import MOVED, SILENCE, STOPPED, Hosted
 from mmplatform.host.journal import Owner
 from mmplatform.host.lease import Claim, Permit, Timing, boottime
+from mmplatform.host.pace import Pace
 from mmplatform.host.stats import Stats
 from mmplatform.host.writer import Writer
 from monitoring.publisher import Publisher
@@ -142,6 +143,7 @@ class Host:
             hub=MarketHub(),
             registry=self._registry,
             timing=self.timing,
+            pace=Pace(SystemClock()),
         )
         self._scheduler.start()
         tasks = [
