@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from engine.core.config import dump_config, parse_tree
+from engine.core.config import ConfigError, Document, parse
 from engine.core.errors import EngineError
 from engine.core.params import Kind, parameters_of
 from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
@@ -83,8 +83,8 @@ def blueprint(
     funding: Mapping[str, Decimal] | None = None,
     recording: RecordingFacts | None = None,
     filename: str = "revision",
-) -> str:
-    """The configuration to run, as text for `engine.core.config.load_config`.
+) -> Document:
+    """The configuration to run, for `engine.core.config.check_config`; its places are those in the revision's text.
 
     funding: opening balances by asset, for the modes that trade on paper.
     Raises ConfigError when the text is not a configuration, BlueprintError when it does not fit market or mode.
@@ -92,7 +92,10 @@ def blueprint(
     mode = Mode(mode)
     if mode is Mode.LIVE:
         raise BlueprintError("Live trading needs sealed exchange credentials, which accounts cannot hold yet.")
-    tree = parse_tree(yaml, filename=filename)
+    document = parse(yaml, filename=filename)
+    if document.problems:
+        raise ConfigError(document.problems)
+    tree = document.tree
     components = _components(tree)
     _refuse_group(tree, components)
     traded = _traded(tree, components, market, any_venue=mode is Mode.REPLAY)
@@ -123,7 +126,8 @@ def blueprint(
     for name, sink in SINKS.items():
         if sink not in used:
             laid[_free(name, laid, tree.get("vars") or {})] = {"id": sink}
-    return dump_config({**tree, "components": laid})
+    document.tree = {**tree, "components": laid}
+    return document
 
 
 def _components(tree: Any) -> Tree:

@@ -19,7 +19,7 @@ from clients.access import Action, require
 from clients.audit import audit
 from clients.errors import Refusal
 from clients.models import Client, Mandate, User
-from engine.core.config import ConfigError, load_config
+from engine.core.config import ConfigError, check_config
 from engine.core.plugins import Registry
 from engine.core.states import State
 from exchanges.models import ExchangeAccount, Market, Venue
@@ -171,10 +171,16 @@ def _check_it_loads(revision: Revision, mode: Mode, market: Market, funding: Map
     )
     recording = RecordingFacts(path="the recording") if mode == Mode.REPLAY else None
     try:
-        text = blueprint(
-            yaml=revision.yaml, mode=mode, market=facts, registry=registry, funding=funding, recording=recording
+        document = blueprint(
+            yaml=revision.yaml,
+            mode=mode,
+            market=facts,
+            registry=registry,
+            funding=funding,
+            recording=recording,
+            filename=str(revision),
         )
-        load_config(text, filename=str(revision), registry=registry)
+        check_config(document, registry=registry)
     except (BlueprintError, ConfigError) as error:
         raise Refusal(f"{revision} cannot run on {market}. {error}") from None
 

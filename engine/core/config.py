@@ -23,11 +23,14 @@ __all__ = [
     "ComponentSpec",
     "Config",
     "ConfigError",
+    "Document",
     "Problem",
     "Reference",
+    "check_config",
     "dump_config",
     "load_config",
     "load_order",
+    "parse",
     "parse_tree",
 ]
 
@@ -65,7 +68,11 @@ class Config:
 
 def load_config(text: str, *, filename: str, registry: Registry) -> Config:
     """Read and check a service. Raises ConfigError with every problem found."""
-    document = parse(text, filename=filename)
+    return check_config(parse(text, filename=filename), registry=registry)
+
+
+def check_config(document: Document, *, registry: Registry) -> Config:
+    """Check a service that has been read already. Raises ConfigError with every problem found."""
     if document.problems and document.tree is None:
         raise ConfigError(document.problems)
     config = _Reading(document, registry).config()

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.core.clock import Clock, SystemClock
 from engine.core.component import Permit, Secure
-from engine.core.config import load_config
+from engine.core.config import check_config
 from engine.core.container import Container
 from engine.core.plugins import Registry
 from engine.core.scheduler import Scheduler
@@ -58,7 +58,7 @@ def container_of(
     scheduler, hub = house.scheduler, house.hub
     if rehearsal is not None:
         clock, scheduler, hub = rehearsal.clock, rehearsal.scheduler, MarketHub()
-    text = blueprint(
+    document = blueprint(
         yaml=record.yaml,
         mode=record.mode,
         market=record.market,
@@ -68,7 +68,7 @@ def container_of(
         filename=record.revision,
     )
     return Container(
-        load_config(text, filename=record.revision, registry=house.registry),
+        check_config(document, registry=house.registry),
         house.registry,
         identity=record.identity,
         clock=clock,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.core.config import dump_config, load_config, parse_tree
+from engine.core.config import ConfigError, check_config, dump_config, parse_tree
 from engine.core.container import Container
 from engine.core.plugins import Registry
 from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
@@ -30,9 +30,9 @@ RECORDING = RecordingFacts(path="/recordings/aurora.gz", speed="2.5")
 
 def laid(mode: Mode, yaml: str = YAML, **more: object) -> dict:
     settings: dict = {"market": MARKET, "registry": REGISTRY, "funding": FUNDING, "recording": RECORDING} | more
-    text = blueprint(yaml=yaml, mode=mode, **settings)
-    load_config(text, filename="laid.yaml", registry=REGISTRY)  # every mode gives a configuration that can run
-    return parse_tree(text)["components"]
+    document = blueprint(yaml=yaml, mode=mode, **settings)
+    check_config(document, registry=REGISTRY)  # every mode gives a configuration that can run
+    return document.tree["components"]
 
 
 def test_on_paper_the_venue_becomes_a_source_and_an_account_takes_its_name() -> None:
@@ -120,9 +120,22 @@ def test_what_was_approved_stays_as_it_was(mode: Mode) -> None:
 
 def test_every_mode_can_be_built() -> None:
     for mode in (Mode.SHADOW, Mode.PAPER, Mode.REPLAY):
-        text = blueprint(yaml=YAML, mode=mode, market=MARKET, registry=REGISTRY, funding=FUNDING, recording=RECORDING)
-        container = Container(load_config(text, filename="laid.yaml", registry=REGISTRY), REGISTRY)
+        laid = blueprint(yaml=YAML, mode=mode, market=MARKET, registry=REGISTRY, funding=FUNDING, recording=RECORDING)
+        container = Container(check_config(laid, registry=REGISTRY), REGISTRY)
         assert container.service is container.components["quoting"]
+
+
+def test_what_is_wrong_is_named_by_its_place_in_the_revision() -> None:
+    yaml = YAML.replace("num_levels: 2", "num_levels: 0")
+    line = 1 + yaml[: yaml.index("num_levels")].count("\n")
+    with pytest.raises(ConfigError) as caught:
+        laid(Mode.PAPER, yaml, filename="Quotes, revision 3")
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line, problem.path) == (
+        "Quotes, revision 3",
+        line,
+        "components.spread.args.num_levels",
+    )
 
 
 def test_the_record_of_the_market_wins_over_the_text() -> None:
