@@ -6,6 +6,7 @@ What must hold is measured at the venue and never by our own books. Set HYPOTHES
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import Counter
 from decimal import Decimal
@@ -86,7 +87,8 @@ class Lifecycle(RuleBasedStateMachine):
         self.commands: set[asyncio.Task[None]] = set()
         self.token = 0
         self.mid = 50000
-        self.began = self.clock.monotonic()
+        self.looked_at = (-1, -1, 0)
+        self.line_back_at = self.record_quick_at = self.somebody_back_at = 0.0
 
     # What the world does
 
@@ -120,14 +122,17 @@ class Lifecycle(RuleBasedStateMachine):
         self.mid = min(max(self.mid + dollars, LOWEST), HIGHEST)
         self._run(self._book_and_wait(seconds))
 
-    @rule(down=st.sampled_from(["", "the line is down"]), seconds=PAUSES)
-    def the_line_goes_down_or_comes_back(self, down: str, seconds: float) -> None:
-        self.world.down = down
-        self._run(self._wait(seconds))
+    # Troubles end by themselves, or most of a long run would happen to a desk that cannot do anything.
 
-    @rule(commit_s=st.sampled_from([0.01, 0.01, 0.4, 2.0]))
-    def the_record_is_slow(self, commit_s: float) -> None:
+    @rule(seconds=PAUSES)
+    def the_line_is_down_for_a_while(self, seconds: float) -> None:
+        self.world.down = "the line is down"
+        self.line_back_at = self.clock.monotonic() + seconds
+
+    @rule(commit_s=st.sampled_from([0.4, 2.0]), seconds=PAUSES)
+    def the_record_is_slow_for_a_while(self, commit_s: float, seconds: float) -> None:
         self.record.commit_s = commit_s
+        self.record_quick_at = self.clock.monotonic() + seconds
 
     @rule(seconds=PAUSES)
     def time_passes(self, seconds: float) -> None:
@@ -158,14 +163,21 @@ class Lifecycle(RuleBasedStateMachine):
     def the_record_is_written(self) -> None:
         self.record.commit()
 
-    @rule(verb=st.sampled_from(["pause", "start", "halt", "reset"]))
-    def somebody_commands(self, verb: str) -> None:
+    @rule(verb=st.sampled_from(["pause", "halt"]), seconds=PAUSES)
+    def somebody_stops_it_for_a_while(self, verb: str, seconds: float) -> None:
         self._run(self._command(verb))
+        self.somebody_back_at = self.clock.monotonic() + seconds
 
     # What must hold
 
     @invariant()
     def nothing_is_ever_out_of_bounds(self) -> None:
+        truth = (len(self.world._history), len(self.world._executions), self.mid)
+        if truth != self.looked_at:
+            self._look()
+            self.looked_at = truth
+
+    def _look(self) -> None:
         resting = self._ours()
         level_of = self.record.level_of
         slots = Counter((order.side, level_of[order.client_order_id]) for order in resting)
@@ -239,6 +251,18 @@ class Lifecycle(RuleBasedStateMachine):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _end_troubles(self, now: float) -> None:
+        if now >= self.line_back_at:
+            self.world.down = ""
+        if now >= self.record_quick_at:
+            self.record.commit_s = 0.01
+        if now >= self.somebody_back_at:
+            # Halted by a switch just as by a person: it is cleared and started again.
+            if self.desk.service.machine.state is State.HALTED:
+                await self._command("reset")
+            await self._command("start")
+            self.somebody_back_at = now + 6
+
     async def _command(self, verb: str) -> None:
         service = self.desk.service
         if verb == "start" and service.machine.state is not State.PAUSED:
@@ -273,10 +297,12 @@ class Lifecycle(RuleBasedStateMachine):
         while True:
             due = [self.clock._sleepers[0][0]] if self.clock._sleepers else []
             due += [self.scheduler._queue[0][0]] if self.scheduler._queue else []
+            due += [at for at in (self.line_back_at, self.record_quick_at) if at > self.clock.monotonic()]
             moment = max(min([*due, end]), self.clock.monotonic())
             feed.received_at = moment
             await self.scheduler.run_until(moment)
             await settle()
+            await self._end_troubles(moment)
             assert not self.desk.container.fault, self.desk.container.fault
             self.nothing_is_ever_out_of_bounds()
             if moment >= end:
@@ -286,9 +312,10 @@ class Lifecycle(RuleBasedStateMachine):
         """The faults end, and after a while we and the venue say the same."""
         try:
             self.world.heal()
-            self.record.commit_s = 0.01
+            self.line_back_at = self.record_quick_at = 0.0
             await self._wait(75)
             note(f"state {self._state()}")
+            self.somebody_back_at = math.inf
             if self.desk.service.machine.state is State.ACTIVE:
                 self._agree()
                 assert len(self._ours()) > 0, f"nothing is quoted: {self.desk.service.quotes.reason}"
