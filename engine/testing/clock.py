@@ -8,13 +8,17 @@ import heapq
 from engine.core.clock import NS
 
 TURNS = 25
-"""Turns of the event loop that count as settled: enough for a chain of callbacks, tasks and queues to run dry."""
+"""Turns of the event loop after which it counts as settled although something is still ready to run."""
 
 
 async def settle() -> None:
-    """Give every ready task its turn."""
+    """Give every ready task its turn, until none is ready any more."""
+    # asyncio tells nobody what is ready; a loop that keeps it elsewhere gets every turn.
+    ready = getattr(asyncio.get_running_loop(), "_ready", _ALWAYS)
     for _ in range(TURNS):
         await asyncio.sleep(0)
+        if not ready:
+            return
 
 
 class ManualClock:
@@ -60,3 +64,6 @@ class ManualClock:
             await settle()
         self.move_to(end)
         await settle()
+
+
+_ALWAYS = (None,)
