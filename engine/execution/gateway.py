@@ -141,6 +141,7 @@ class Gateway:
             if requests:
                 self.orders_sent += len(requests)
                 sent_at = self._clock.monotonic()
+                self._tracker.leaves(orders)
                 self._activity.sent.append(Sent(at=sent_at, orders=len(requests)))
                 # Twice the time-out: for so long a request may arrive, and its answer is better late than never.
                 answered = await self._bounded(self._exchange.place(requests), 2 * self._timeout_s)

@@ -113,10 +113,10 @@ class Inquiry:
     def _conclude(self, order: TrackedOrder, asked_at: float) -> None:
         """End an order that the venue does not show, unless it may yet arrive, or the lists may yet show it."""
         missing_since = self._missing.setdefault(order.client_order_id, asked_at)
-        if not order.confirmed and asked_at - order.created_at < self._arrives_within_s:
-            return
+        # Until then it may have arrived, or is known to have been there: no list of that time says where it is now.
+        there_at = order.seen_at if order.confirmed else order.created_at + self._arrives_within_s
         # It may rest, and it may have filled, without being listed as either so far.
-        if asked_at - missing_since < self._lists_lag_s:
+        if asked_at < there_at or asked_at - max(missing_since, there_at) < self._lists_lag_s:
             return
         self._tracker.conclude(order, OrderEvent.CANCELLED, "The venue lists it neither as open nor as filled.")
 

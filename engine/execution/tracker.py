@@ -27,6 +27,9 @@ class OrderEvent(StrEnum):
     ACCEPTED = "accepted"
     """The venue says it rests."""
     PART_FILLED = "part_filled"
+    """The venue says that a part of it filled and the rest rests."""
+    EXECUTED = "executed"
+    """Some of it filled, now or earlier: what became of the rest is not said."""
     FILLED = "filled"
     CANCEL_SENT = "cancel_sent"
     CANCELLED = "cancelled"
@@ -42,15 +45,21 @@ _FILLED, _CANCELLED, _REJECTED = OrderStatus.FILLED, OrderStatus.CANCELLED, Orde
 TRANSITIONS: dict[tuple[OrderStatus, OrderEvent], OrderStatus] = {
     (_PENDING, OrderEvent.ACCEPTED): _OPEN,
     (_PENDING, OrderEvent.PART_FILLED): _PART,
+    (_PENDING, OrderEvent.EXECUTED): _PART,
     (_OPEN, OrderEvent.ACCEPTED): _OPEN,
     (_OPEN, OrderEvent.PART_FILLED): _PART,
+    (_OPEN, OrderEvent.EXECUTED): _PART,
     (_PART, OrderEvent.ACCEPTED): _PART,
     (_PART, OrderEvent.PART_FILLED): _PART,
+    (_PART, OrderEvent.EXECUTED): _PART,
     # A late acknowledgement or a partial fill does not undo a cancel that is on its way.
     (_CANCELLING, OrderEvent.ACCEPTED): _CANCELLING,
     (_CANCELLING, OrderEvent.PART_FILLED): _CANCELLING,
+    (_CANCELLING, OrderEvent.EXECUTED): _CANCELLING,
     (_UNKNOWN, OrderEvent.ACCEPTED): _OPEN,
     (_UNKNOWN, OrderEvent.PART_FILLED): _PART,
+    # An execution may be from before what put it in doubt.
+    (_UNKNOWN, OrderEvent.EXECUTED): _UNKNOWN,
     **{
         (status, event): result
         for status in (_PENDING, _OPEN, _PART, _CANCELLING, _UNKNOWN)
@@ -66,13 +75,16 @@ TRANSITIONS: dict[tuple[OrderStatus, OrderEvent], OrderStatus] = {
     # had refused, or what we had taken for gone, contradicts itself and is asked.
     (_FILLED, OrderEvent.FILLED): _FILLED,
     (_FILLED, OrderEvent.PART_FILLED): _FILLED,
+    (_FILLED, OrderEvent.EXECUTED): _FILLED,
     (_FILLED, OrderEvent.ACCEPTED): _FILLED,
     (_CANCELLED, OrderEvent.CANCELLED): _CANCELLED,
-    (_CANCELLED, OrderEvent.PART_FILLED): _CANCELLED,
+    (_CANCELLED, OrderEvent.EXECUTED): _CANCELLED,
+    (_CANCELLED, OrderEvent.PART_FILLED): _UNKNOWN,
     (_CANCELLED, OrderEvent.FILLED): _FILLED,
     (_CANCELLED, OrderEvent.ACCEPTED): _UNKNOWN,
     (_REJECTED, OrderEvent.REJECTED): _REJECTED,
     (_REJECTED, OrderEvent.PART_FILLED): _UNKNOWN,
+    (_REJECTED, OrderEvent.EXECUTED): _UNKNOWN,
     (_REJECTED, OrderEvent.FILLED): _FILLED,
     (_REJECTED, OrderEvent.ACCEPTED): _UNKNOWN,
 }
@@ -88,6 +100,9 @@ _EVENT_OF: dict[OrderStatus, OrderEvent] = {
 }
 
 _RESTING = frozenset({_OPEN, _PART, _CANCELLING})
+
+_SEEN = frozenset({OrderEvent.ACCEPTED, OrderEvent.PART_FILLED, OrderEvent.EXECUTED})
+"""What the venue only says of an order that has arrived."""
 
 
 class TrackedOrder:
@@ -105,6 +120,7 @@ class TrackedOrder:
         "level",
         "price",
         "reason",
+        "seen_at",
         "side",
         "size_base",
         "slot",
@@ -143,7 +159,10 @@ class TrackedOrder:
         """Whether every execution of it is counted here; not so for an order that was found resting with a past."""
         self.confirmed = False
         """Whether the venue has ever said that it rests."""
+        self.seen_at = at
+        """When the venue last said something that it cannot say of an order which never arrived."""
         self.created_at = at
+        """When it left, or may leave at the earliest."""
         self.created_ns = ts_ns
         self.status_at = at
         self.venue_ts_ns = 0
@@ -299,6 +318,12 @@ class OrderTracker:
         self._emit(order, None)
         return order
 
+    def leaves(self, orders: Iterable[TrackedOrder]) -> None:
+        """The orders are sent now: from here on they may arrive, and every wait counts from here."""
+        now = self._clock.monotonic()
+        for order in orders:
+            order.created_at = order.seen_at = order.status_at = now
+
     def adopt(
         self,
         report: OrderReport,
@@ -350,12 +375,12 @@ class OrderTracker:
         ended = order.status in FINAL and report.ts_ns < order.venue_ts_ns
         if stale and (not asked or ended) and event in (OrderEvent.ACCEPTED, OrderEvent.PART_FILLED):
             # An old word says nothing about the status any more, but executions only grow.
-            event = OrderEvent.PART_FILLED
+            event = OrderEvent.EXECUTED
             if report.filled_base <= order.filled_base:
                 return order
         order.venue_ts_ns = max(order.venue_ts_ns, report.ts_ns)
-        if event is OrderEvent.ACCEPTED:
-            order.confirmed = True
+        if event in _SEEN:
+            order.confirmed, order.seen_at = True, self._clock.monotonic()
         if event is OrderEvent.FILLED:
             order.filled_base = order.size_base
         self._take(order, event, report.reason, filled_base=report.filled_base)
@@ -375,8 +400,8 @@ class OrderTracker:
         if not order.venue_order_id:
             order.venue_order_id = fill.venue_order_id
         complete = order.counted and order.booked_base >= order.size_base
-        event = OrderEvent.FILLED if complete else OrderEvent.PART_FILLED
-        order.confirmed = True
+        event = OrderEvent.FILLED if complete else OrderEvent.EXECUTED
+        order.confirmed, order.seen_at = True, self._clock.monotonic()
         self._take(order, event, "", filled_base=order.booked_base if order.counted else ZERO)
         return True
 
