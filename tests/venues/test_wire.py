@@ -43,7 +43,6 @@ async def place(client: Any, side: str, price: str, size: str, **params: object)
 
 
 async def test_it_lists_its_markets(client: Any) -> None:
-    await client.load_markets()
     market = client.markets[S]
     assert (D(market["precision"]["price"]), D(market["precision"]["amount"])) == (AURORA.tick, AURORA.lot)
     assert (market["base"], market["quote"], market["spot"], market["active"]) == ("AUR", "USDT", True, True)
@@ -108,6 +107,8 @@ async def test_an_order_that_takes_is_filled_at_the_prices_there(client: Any, ve
 async def test_everything_is_cancelled_at_once(client: Any, venue: Venue) -> None:
     for price in ("99.5", "99.4"):
         await place(client, "buy", price, "1")
+    if not client.has["cancelAllOrders"]:
+        return
     await client.cancel_all_orders(S)
     assert venue.books.resting("desk") == []
     assert [order.why for order in venue.books.history("desk")] == ["user", "user"]
@@ -130,7 +131,6 @@ async def test_it_refuses_a_stranger(client: Any, venue: Venue, broken: str) -> 
 
     if broken == "password" and not venue.keys.passphrase:
         return
-    await client.load_markets()
     setattr(client, broken, getattr(client, broken)[:-4] + "AAA=")
     with pytest.raises((ccxt.AuthenticationError, ccxt.DDoSProtection)):
         await client.fetch_balance()
@@ -143,7 +143,6 @@ async def test_it_refuses_a_stranger(client: Any, venue: Venue, broken: str) -> 
 async def test_it_refuses_a_request_from_another_time(client: Any, venue: Venue) -> None:
     import ccxt
 
-    await client.load_markets()
     venue.clock.move(120)
     with pytest.raises(ccxt.BaseError) as no:
         await place(client, "buy", "99", "1")
@@ -154,7 +153,6 @@ async def test_it_refuses_a_request_from_another_time(client: Any, venue: Venue)
 async def test_its_streams_tell_of_book_trades_orders_and_executions(client: Any, venue: Venue) -> None:
     if not venue.has_streams:
         return
-    await client.load_markets()
     book = await client.watch_order_book(S)
     assert D(str(book["bids"][0][0])) == D("99.99")
     watching = [asyncio.create_task(client.watch_trades(S)), asyncio.create_task(client.watch_orders(S))]
