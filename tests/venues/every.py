@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.venues.binance import Binance
+from tests.venues.bybit import Bybit
 from tests.venues.okx import Okx
 from tests.venues.records import Market
 from tests.venues.wire import Venue
 
-VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance, Okx)}
+VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance, Bybit, Okx)}
 
 AURORA = Market(
     base="AUR",

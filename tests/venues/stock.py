@@ -11,6 +11,7 @@ from tests.venues.loopback import rewritten
 from tests.venues.wire import Venue
 
 SPOT_ONLY: dict[str, dict[str, Any]] = {
+    "bybit": {"fetchMarkets": {"types": ["spot"]}},
     "okx": {"fetchMarkets": {"types": ["spot"]}},
     "binance": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False},
 }

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -43,6 +43,11 @@ def encode(payload: object) -> str:
 
 def plain(value: Decimal) -> str:
     return format(value, "f")
+
+
+def texts(levels: Iterable[tuple[Decimal, Decimal]]) -> list[list[str]]:
+    """Levels as most venues write them: price and size, quoted."""
+    return [[plain(price), plain(size)] for price, size in levels]
 
 
 def places(step: Decimal) -> int:
@@ -229,6 +234,8 @@ class Venue:
 
     def opened(self, session: Session) -> None: ...
 
+    def closed(self, session: Session) -> None: ...
+
     def hear(self, session: Session, text: str) -> None: ...
 
     def on_event(self, event: Any) -> None: ...
@@ -375,6 +382,7 @@ class Venue:
             await session.run()
         finally:
             self.sessions.remove(session)
+            self.closed(session)
             self._stirred.set()
         return socket
 
