@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from redis.asyncio.connection import AbstractConnection
 
+from engine.core.legible import to_json
 from engine.core.states import State
 from engine.metrics.events import (
     BANDS_BPS,
@@ -50,7 +50,7 @@ def _wall_ms() -> int:
 def event_frame(deployment_id: int, event: Event, sent_ms: int) -> bytes:
     """One event as it travels to browsers; decimals are strings."""
     kind = event.__struct_config__.tag
-    return msgspec.json.encode(
+    return to_json(
         {"type": kind, "dep": deployment_id, "sent_ms": sent_ms, "market_ns": stamp_of(event), "data": event}
     )
 
@@ -77,7 +77,7 @@ def tile_frame(deployment_id: int, state: str, reason: str, sample: Sample | Non
         "quoting_reason": sample.quoting_reason,
         "market_ns": sample.ts_ns if observed else None,
     }
-    return msgspec.json.encode(tile)
+    return to_json(tile)
 
 
 class _Pending:

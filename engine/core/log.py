@@ -14,6 +14,7 @@ import structlog
 from structlog.typing import Processor
 
 from engine.core.component import Identity
+from engine.core.legible import legible_in
 
 _SECRET_KEY = re.compile(r"secret|passw|passphrase|api_?key|private_?key|mnemonic|authorization|signature|cookie", re.I)
 _SECRET_IN_URL = re.compile(r"(?<=://)([^/@\s:]*):([^/@\s]+)(?=@)")
@@ -121,4 +122,7 @@ def _hidden(key: str, value: Any) -> Any:
 
 def _to_json(event: Any, **_: Any) -> str:
     first = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
-    return msgspec.json.encode({**first, **event}, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode({**first, **event}, enc_hook=str).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(legible_in({**first, **event}), enc_hook=str).decode()

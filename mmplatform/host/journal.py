@@ -22,6 +22,7 @@ from psycopg.types.json import Jsonb
 
 from engine.core.clock import utc
 from engine.core.decimals import ZERO
+from engine.core.legible import legible, legible_in, to_json
 from engine.core.states import State
 from engine.market.types import Side
 from engine.metrics.events import (
@@ -190,7 +191,7 @@ class Journal:
             case StateChanged():
                 self._event("state", event.ts_ns, event.reason, event.new in ALARMING, event)
                 if event.new is State.HALTING:
-                    self._batch.latch = event.reason
+                    self._batch.latch = legible(event.reason)
                 self.observe(event.new, event.reason)
             case RiskTriggered():
                 self._event("risk", event.ts_ns, event.reason, True, event)
@@ -227,14 +228,14 @@ class Journal:
                 self._published,
                 kind_of(event).value,
                 utc(stamp_of(event)),
-                Jsonb(event, dumps=msgspec.json.encode),
+                Jsonb(event, dumps=to_json),
             )
         )
         self._must_write()
 
     def observe(self, state: State, reason: str) -> None:
         """What the deployment's row shall show; written at once."""
-        self._batch.observed = Observation(state, reason, datetime.now(UTC))
+        self._batch.observed = Observation(state, legible(reason), datetime.now(UTC))
         self._must_write()
         self._urge()
 
@@ -252,7 +253,7 @@ class Journal:
         if self._last_sample_ts is not None and ts <= self._last_sample_ts:
             return  # one a moment: the key of a sample is its time
         self._last_sample_ts = ts
-        self._batch.samples.append(row)
+        self._batch.samples.append(_legible_row(row))
         if time.monotonic() >= self._balances_due:
             self._balances_due = time.monotonic() + BALANCES_EVERY_S
             self._balances(sample, ts)
@@ -263,9 +264,8 @@ class Journal:
         if last is not None and ts <= last:
             return  # one a moment, as with samples
         self._last_measured[key] = ts
-        self._batch.measurements.append(
-            measurements.row_of(measurement, self.owner.deployment_id, self.owner.client_id)
-        )
+        row = measurements.row_of(measurement, self.owner.deployment_id, self.owner.client_id)
+        self._batch.measurements.append(_legible_row(row))
 
     def _balances(self, sample: Sample, at: datetime) -> None:
         locked = {Side.BUY: ZERO, Side.SELL: ZERO}
@@ -300,7 +300,7 @@ class Journal:
             change.size_base,
             change.filled_base,
             change.new.value,
-            change.reason,
+            legible(change.reason),
             utc(created_ns),
             utc(change.ts_ns),
         )
@@ -374,7 +374,16 @@ class Journal:
             detail.pop(known, None)
         owner = self.owner
         self._batch.events.append(
-            (owner.client_id, owner.deployment_id, utc(ts_ns), owner.token, kind, level, text, detail)
+            (
+                owner.client_id,
+                owner.deployment_id,
+                utc(ts_ns),
+                owner.token,
+                kind,
+                level,
+                legible(text),
+                legible_in(detail),
+            )
         )
         self._must_write()
 
@@ -415,3 +424,7 @@ class Journal:
 
     def give_back(self, batch: Batch) -> None:
         self._batch = batch.followed_by(self._batch)
+
+
+def _legible_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(legible(value) if isinstance(value, str) else value for value in row)

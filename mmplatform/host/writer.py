@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 INTERVAL_S = 1.0
 LONGEST_WAIT_S = 2.0
 SECURE_S = 1.0
+REFUSED_ERRORS = (psycopg.Error, ValueError, TypeError, ArithmeticError)
+"""The database takes no such row, or there is no way to say it to it. Whoever wrote it, the others are written."""
 """How long an order waits for its intent to be recorded; then it is not sent."""
 
 ORDERS = """
@@ -260,7 +262,7 @@ class Writer:
                 unwritten.clear()
             except DATABASE_ERRORS:
                 raise
-            except psycopg.Error as error:
+            except REFUSED_ERRORS as error:
                 log.warning("a batch was refused; writing each deployment by itself", error=str(error).strip())
                 for journal, batch in taken:
                     is_safe = await self._write_alone(self._connection, journal, batch)
@@ -282,7 +284,7 @@ class Writer:
             return True
         except DATABASE_ERRORS:
             raise
-        except psycopg.Error as error:
+        except REFUSED_ERRORS as error:
             reason = f"the database refuses its records: {str(error).strip()}"
             log.error(
                 "records were refused and are lost but for this line",

@@ -124,6 +124,16 @@ async def test_views_are_coalesced_to_the_newest_while_events_all_arrive_in_orde
     assert [f["data"]["text"] for f in browser.frames if f["type"] == "notice"] == [str(n) for n in range(100)]
 
 
+async def test_text_that_cannot_be_sent_is_sent_as_far_as_it_can_be_read(publisher, bridge) -> None:
+    browser = await listening(bridge, publisher, deployment_channel(1), tile_channel(1))
+    publisher.emit(1, notice("half a character: \ud83d"))
+    publisher.state(1, "paused", "half a character: \ud83d")
+    publisher.emit(1, notice("after it"))
+    await until(lambda: "after it" in [f["data"]["text"] for f in browser.frames if f.get("type") == "notice"])
+    await until(lambda: "half a character: \ufffd" in [f.get("reason") for f in browser.frames])
+    assert browser.frames[0]["data"]["text"] == "half a character: \ufffd"
+
+
 async def test_what_is_for_the_record_alone_does_not_reach_browsers(publisher, bridge) -> None:
     """A measurement may hold profit and loss, which not every mandate shares with its client's people."""
     browser = await listening(bridge, publisher, deployment_channel(1))

@@ -37,6 +37,12 @@ def test_decimals_keep_every_digit_at_any_depth(out: io.StringIO) -> None:
     assert line(out)["top"] == {"price": "1.50", "size_base": "2"}
 
 
+def test_a_line_is_not_lost_for_half_a_character(out: io.StringIO) -> None:
+    structlog.get_logger().info("refused", reason="cut here: \ud83d", price=Decimal("0.10"))
+    assert line(out)["reason"] == "cut here: \ufffd"
+    assert line(out)["price"] == "0.10"
+
+
 def test_every_line_says_who_and_where(out: io.StringIO) -> None:
     identity = Identity(deployment_id=12, client="acme", venue="paper", symbol="AURORA/USDT")
     bind_identity(identity, trace_id="abc")

@@ -12,6 +12,7 @@ from engine.core.log import configure
 from engine.core.plugins import Registry
 from engine.marketmaking.base import QuoteContext
 from engine.marketmaking.draft import Draft
+from engine.metrics.events import Notice
 from strategies.models import Deployment, Revision
 from tests.mmplatform.host.conftest import YAML, Desk
 from tests.mmplatform.host.test_host import Watch, watch
@@ -35,12 +36,26 @@ class Endless(Component):
             pass
 
 
-def with_the_mistake(desk: Desk) -> Deployment:
+class Garbled(Component):
+    """A strategy that passes on what it was told, half a character and a NUL included."""
+
+    def draft(self, context: QuoteContext) -> Draft:
+        notice = Notice(ts_ns=context.ts_ns, level="warning", text=GARBLED)
+        self.runtime.record(notice)
+        return Draft.none(GARBLED)
+
+
+GARBLED = "The venue said \ud83d, then \0."
+"""A message that was cut within a pair of surrogates, as `json` reads it; no database and no socket takes it."""
+READABLE = "The venue said \ufffd, then \ufffd."
+
+
+def with_strategy(desk: Desk, id: str) -> Deployment:
     deployment = desk.deployment()
 
     def rewrite() -> None:
         before, rest = YAML.split("    id: marketmaking.inventory_spread\n")
-        yaml = before + "    id: test.endless\n" + rest[rest.index("  guard:") :]
+        yaml = before + f"    id: {id}\n" + rest[rest.index("  guard:") :]
         revision = Revision.objects.create(
             client=desk.client,
             strategy=desk.revision.strategy,
@@ -58,7 +73,7 @@ def with_the_mistake(desk: Desk) -> Deployment:
 async def test_a_strategy_without_end_is_faulted_and_its_neighbour_keeps_quoting(
     watch: Watch, desk: Desk, plain_log: None
 ) -> None:
-    healthy, ill = desk.deployment(), with_the_mistake(desk)
+    healthy, ill = desk.deployment(), with_strategy(desk, "test.endless")
     registry = Registry.installed().with_components({"test.endless": Endless})
     watch.command("start", healthy)
     async with watch.host(registry=registry):
@@ -80,3 +95,24 @@ async def test_a_strategy_without_end_is_faulted_and_its_neighbour_keeps_quoting
         assert watch.state(healthy)[0] == "active"
         assert watch.resting(healthy) == 4
         assert watch.one("select token from strategies_deployment where id = %s", healthy.pk) == token
+
+
+async def test_text_that_nobody_can_write_down_costs_nobody_anything_and_is_told_as_far_as_it_can_be_read(
+    watch: Watch, desk: Desk
+) -> None:
+    healthy, ill = desk.deployment(), with_strategy(desk, "test.garbled")
+    registry = Registry.installed().with_components({"test.garbled": Garbled})
+    watch.command("start", healthy)
+    watch.command("start", ill)
+    tokens = "select array_agg(token order by id) from strategies_deployment"
+    async with watch.host(registry=registry):
+        await watch.until(lambda: watch.resting(healthy) == 4)
+        before = watch.one(tokens)
+
+        await watch.until(lambda: READABLE in watch.events(ill))
+        shown = "select count(*) from monitoring_sample_hot where deployment_id = %s and quoting_reason = %s"
+        await watch.until(lambda: watch.one(shown, ill.pk, READABLE))
+
+        assert watch.state(healthy)[0] == watch.state(ill)[0] == "active"
+        assert watch.resting(healthy) == 4
+        assert watch.one(tokens) == before

@@ -295,6 +295,20 @@ async def test_one_holder_refused_does_not_hold_up_the_others(desk, writer, jour
     assert await rows(connect, f"select fill_id from monitoring_fill where deployment_id = {other.id}") == [("f1",)]
 
 
+async def test_a_row_that_cannot_even_be_sent_does_not_end_the_writing_of_the_others(
+    desk, writer, journal, told, connect
+) -> None:
+    other = desk.deployment(token=9)
+    healthy = writer.open(Owner(deployment_id=other.id, client_id=desk.client.id, token=9, base="AURORA", quote="USDT"))
+    journal.emit(fill(1, fill_id="half a character \ud83d"))
+    healthy.emit(fill(1))
+    assert await writer.settle(within_s=5)
+    assert len(told.refused) == 1
+    assert await rows(connect, f"select fill_id from monitoring_fill where deployment_id = {other.id}") == [("f1",)]
+    healthy.emit(fill(2))
+    assert await writer.settle(within_s=5)
+
+
 async def test_a_broken_connection_delays_and_loses_nothing(writer, journal, connect) -> None:
     journal.emit(fill(1))
     assert await writer.settle(within_s=5)
