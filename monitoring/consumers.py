@@ -150,6 +150,8 @@ class DeskConsumer(LiveConsumer):
             return
         told = {name: record[name] for name in ("wanted", "observed", "held")}
         told |= {"dep": pk, "reason": record["observed_reason"] if self.of_desk else ""}
+        if self.of_desk:
+            told |= {"halt_ms": record["halt_ms"], "halt_proven": record["halt_proven"]}
         self.mailbox.put(json.dumps({"type": "record", "data": told}), key=("record", pk))
 
     async def gather(self) -> None:

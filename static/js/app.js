@@ -3,7 +3,7 @@
 import { age } from "./format.js";
 
 const html = document.documentElement;
-const GO = { d: "/", m: "/mandates/", p: "/deployments/", r: "/replays/", c: "/catalog/" };
+const GO = { d: "/", m: "/mandates/", p: "/deployments/", k: "/switches/", r: "/replays/", c: "/catalog/" };
 
 export function setTheme(theme) {
   html.dataset.theme = theme;

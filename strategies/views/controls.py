@@ -1,4 +1,4 @@
-"""Deployments and kill switches: pages and controls. Every control says what it will do before it does it."""
+"""Deployments: pages and controls. Every control says what it will do before it does it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,22 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
 
 from clients.access import Action, require
 from clients.errors import Refusal
 from clients.pages import desk_page, verbs
 from strategies.access import access_deployment, visible_deployments
-from strategies.choices import KillScope, Mode
-from strategies.forms import FirmKillForm, KillForm, ReasonForm
-from strategies.models import Deployment, KillSwitch
-from strategies.selectors import covered_by, covers, engaged
+from strategies.choices import Mode
+from strategies.forms import KillForm, ReasonForm
+from strategies.models import Deployment
 from strategies.services import (
     deployment_halt,
     deployment_pause,
     deployment_reset,
     deployment_start,
-    firm_halt,
-    kill_switch_reset,
 )
 
 
@@ -118,17 +114,17 @@ def control(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         return _control_page(request, found, chosen, back)
     form = chosen.form(request.POST)
     if not form.is_valid():
-        return _refused(
+        return refused(
             request, form.sentence(), f"#{verb}", lambda text: _control_page(request, found, chosen, back, text)
         )
     try:
         chosen.act(deployment=found, actor=request.user, reason=form.cleaned_data["reason"])
     except (Refusal, PermissionDenied) as refusal:
-        return _refused(
+        return refused(
             request, str(refusal), f"#{verb}", lambda text: _control_page(request, found, chosen, back, text)
         )
     messages.success(request, chosen.done)
-    return _done(request, back)
+    return done(request, back)
 
 
 def _control_page(
@@ -138,73 +134,17 @@ def _control_page(
     return render(request, "strategies/control.html", context, status=422 if problem else 200)
 
 
-@desk_page
-def switches(request: HttpRequest) -> HttpResponse:
-    """Every kill switch: what is engaged, what it stops, and the history."""
-    running = list(Deployment.objects.filter(ended_at=None).select_related("market"))
-    now = [(switch, sum(covers(switch, each) for each in running)) for switch in engaged()]
-    past = KillSwitch.objects.exclude(reset_at=None).select_related("engaged_by", "reset_by", "deployment", "mandate")
-    context = {
-        "nav": "deployments",
-        "engaged": now,
-        "past": past[:50],
-        "firm_engaged": any(switch.scope == KillScope.FIRM for switch, _ in now),
-        "may": verbs(request.user),
-    }
-    return render(request, "strategies/switches.html", context)
-
-
-@desk_page
-@require_POST
-def firm_kill(request: HttpRequest) -> HttpResponse:
-    """The firm's kill switch. The typed word is checked here too, for whoever comes without the dialog."""
-    back = reverse("strategies:switches")
-    form = FirmKillForm(request.POST)
-    if not form.is_valid():
-        return _refused(request, form.sentence(), "#firm-kill", lambda text: _flash_back(request, text, back))
-    try:
-        switch = firm_halt(actor=request.user, reason=form.cleaned_data["reason"])
-    except (Refusal, PermissionDenied) as refusal:
-        return _refused(request, str(refusal), "#firm-kill", lambda text: _flash_back(request, text, back))
-    messages.success(
-        request, f"Firm-wide kill engaged for {covered_by(switch).count()} deployments. Watch each prove itself clean."
-    )
-    return _done(request, back)
-
-
-@desk_page
-@require_POST
-def switch_reset(request: HttpRequest, pk: int) -> HttpResponse:
-    """Lift one switch. What it alone had stopped goes to paused."""
-    switch = get_object_or_404(KillSwitch, pk=pk)
-    back = reverse("strategies:switches")
-    form = ReasonForm(request.POST)
-    if not form.is_valid():
-        return _flash_back(request, form.sentence(), back)
-    try:
-        kill_switch_reset(switch=switch, actor=request.user, reason=form.cleaned_data["reason"])
-    except (Refusal, PermissionDenied) as refusal:
-        return _flash_back(request, str(refusal), back)
-    messages.success(request, "The switch is reset. What it had stopped is paused; nothing started by itself.")
-    return redirect(back)
-
-
-def _done(request: HttpRequest, back: str) -> HttpResponse:
+def done(request: HttpRequest, back: str) -> HttpResponse:
     """With htmx the page stays and shows the message; without, the browser goes back to it."""
     if not request.htmx:
         return redirect(back)
     return trigger_client_event(render(request, "partials/flashes.html"), "mm:changed")
 
 
-def _refused(request: HttpRequest, sentence: str, dialog: str, page: Callable[[str], HttpResponse]) -> HttpResponse:
+def refused(request: HttpRequest, sentence: str, dialog: str, page: Callable[[str], HttpResponse]) -> HttpResponse:
     """The sentence, inside the dialog that asked or on a page of its own."""
     if not request.htmx:
         return page(sentence)
     return reswap(
         retarget(HttpResponse(sentence, status=422, content_type="text/plain"), f"{dialog} .problem"), "textContent"
     )
-
-
-def _flash_back(request: HttpRequest, sentence: str, back: str) -> HttpResponse:
-    messages.error(request, sentence)
-    return redirect(back)
