@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 KEEP_S = 3600
 """How long the newest view and tile stay readable after their deployment fell silent."""
+GATHER_S = 0.02
+"""What happens this soon after a batch has left waits for the next: each costs the loop, and the broker, a turn."""
 TILE_BAND = BANDS_BPS.index(200)
 """The depth band a tile shows: ±2 % of mid."""
 
@@ -83,7 +85,7 @@ def tile_frame(deployment_id: int, state: str, reason: str, sample: Sample | Non
 class _Pending:
     """What one deployment has yet to send, and when it may."""
 
-    __slots__ = ("reason", "sample", "state", "tile_due", "tile_waits", "view", "view_due", "view_waits")
+    __slots__ = ("reason", "sample", "state", "tile_due", "tile_waits", "view", "view_due", "view_waits", "watched")
 
     def __init__(self) -> None:
         self.state: str = State.PAUSED.value
@@ -94,10 +96,12 @@ class _Pending:
         self.sample: Sample | None = None
         self.tile_waits = False
         self.tile_due = 0.0
+        self.watched = True
+        """Whether anybody listened to the last view; before the first, somebody may."""
 
 
 class Publisher:
-    """The host's outbox. One flusher pipelines what has gathered while the previous batch was on its way.
+    """The host's outbox. One flusher pipelines what has gathered since the previous batch.
 
     Views and tiles keep a gap per deployment, other events leave at once, in order. The gaps are shorter than the
     intervals at which views and samples come: were they equal, one frame that left late would make all later ones late.
@@ -111,6 +115,7 @@ class Publisher:
         *,
         view_gap_s: float = 0.15,
         tile_gap_s: float = 0.5,
+        gather_s: float = GATHER_S,
         max_events: int = 2000,
         monotonic: Callable[[], float] = time.monotonic,
         wall_ms: Callable[[], int] = _wall_ms,
@@ -118,9 +123,12 @@ class Publisher:
         self._url = url
         self._view_gap_s = view_gap_s
         self._tile_gap_s = tile_gap_s
+        self._gather_s = gather_s
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._pending: dict[int, _Pending] = {}
+        self._waiting: dict[int, _Pending] = {}
+        """Those with a view or a tile to send."""
         self._events: deque[tuple[int, bytes]] = deque(maxlen=max_events)
         self._kick = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -136,9 +144,11 @@ class Publisher:
             case View():
                 pending.view = event
                 pending.view_waits = True
+                self._waiting[deployment_id] = pending
             case Sample():
                 pending.sample = event
                 pending.tile_waits = True
+                self._waiting[deployment_id] = pending
             case OrderChanged() | QuotesSimulated() | Measurement() | Heard():
                 return  # a view carries orders and market; the rest of these is for the record
             case StateChanged():
@@ -153,11 +163,18 @@ class Publisher:
         pending = self._pending.setdefault(deployment_id, _Pending())
         pending.state, pending.reason = state, reason
         pending.tile_waits, pending.tile_due = True, 0.0
+        self._waiting[deployment_id] = pending
         self._kick.set()
+
+    def is_watched(self, deployment_id: int) -> bool:
+        """Whether views of it are worth their making: somebody heard the last one, or none has been sent yet."""
+        pending = self._pending.get(deployment_id)
+        return pending is None or pending.watched
 
     def forget(self, deployment_id: int) -> None:
         """The deployment is no longer ours to speak for."""
         self._pending.pop(deployment_id, None)
+        self._waiting.pop(deployment_id, None)
 
     def start(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name="live publisher")
@@ -191,11 +208,14 @@ class Publisher:
                     log.info("live broker is back after %.1f s", self._monotonic() - self._down_since)
                     for pending in self._pending.values():  # a restarted broker has forgotten the newest of each
                         pending.view_waits, pending.tile_waits = pending.view is not None, True
+                        pending.watched = True  # its pages are on their way back
+                    self._waiting.update(self._pending)
                 self._down_since, wait_s = None, 0.1
                 while True:
                     await self._flush(connection)
                     if self._closing:
                         return
+                    await asyncio.sleep(self._gather_s)
                     await self._sleep_until_due()
             except BROKER_ERRORS as error:
                 if self._down_since is None:
@@ -207,17 +227,19 @@ class Publisher:
             wait_s = min(wait_s * 2, 2.0)
 
     async def _flush(self, connection: AbstractConnection) -> None:
-        """Send everything that is due, batch after batch, until nothing is."""
+        """Send everything that is due; when we close, batch after batch, until nothing is."""
         while True:
             self._kick.clear()
             events = [self._events.popleft() for _ in range(min(len(self._events), 1000))]
             commands: list[tuple[Any, ...]] = [
                 ("PUBLISH", deployment_channel(deployment_id), frame) for deployment_id, frame in events
             ]
+            shown: list[tuple[int, _Pending]] = []
             now, sent_ms = self._monotonic(), self._wall_ms()
-            for deployment_id, pending in self._pending.items():
+            for deployment_id, pending in self._waiting.items():
                 if pending.view is not None and pending.view_waits and pending.view_due <= now:
                     frame = event_frame(deployment_id, pending.view, sent_ms)
+                    shown.append((len(commands), pending))
                     commands.append(("PUBLISH", deployment_channel(deployment_id), frame))
                     commands.append(("SET", last_view_key(deployment_id), frame, "EX", KEEP_S))
                     pending.view_waits, pending.view_due = False, now + self._view_gap_s
@@ -226,23 +248,27 @@ class Publisher:
                     commands.append(("PUBLISH", tile_channel(deployment_id), frame))
                     commands.append(("SET", last_tile_key(deployment_id), frame, "EX", KEEP_S))
                     pending.tile_waits, pending.tile_due = False, now + self._tile_gap_s
+            self._waiting = {key: each for key, each in self._waiting.items() if each.view_waits or each.tile_waits}
             if not commands:
                 return
             try:
                 await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-                for _ in commands:
-                    await connection.read_response()
+                heard = [await connection.read_response() for _ in commands]
             except BROKER_ERRORS:
                 # The newest views and tiles are sent again on reconnection; the other events are offered again.
                 room = (self._events.maxlen or 0) - len(self._events)
                 self.given_up += max(0, len(events) - room)
                 self._events.extendleft(reversed(events[-room:] if room else []))
                 raise
+            for index, pending in shown:
+                pending.watched = heard[index] != 0
             self.sent += len(commands)
+            if not self._closing and not self._events:
+                return
 
     async def _sleep_until_due(self) -> None:
-        dues = [p.view_due for p in self._pending.values() if p.view_waits]
-        dues += [p.tile_due for p in self._pending.values() if p.tile_waits]
+        dues = [p.view_due for p in self._waiting.values() if p.view_waits]
+        dues += [p.tile_due for p in self._waiting.values() if p.tile_waits]
         wait_s = max(0.0, min(dues) - self._monotonic()) if dues else None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):

@@ -166,6 +166,34 @@ async def test_the_newest_view_and_tile_can_be_read_without_listening(publisher,
     assert nothing is None
 
 
+async def test_a_publisher_knows_whether_anybody_watches(publisher, bridge) -> None:
+    async def views_until(watched: bool) -> None:
+        while publisher.is_watched(1) is not watched:
+            publisher.emit(1, view("1"))
+            await asyncio.sleep(0.02)
+
+    assert publisher.is_watched(1)  # nothing has been sent, so somebody may
+    await asyncio.wait_for(views_until(False), 5)
+    browser = await listening(bridge, publisher, deployment_channel(1))
+    await asyncio.wait_for(views_until(True), 5)
+    await bridge.unsubscribe(browser)
+    await asyncio.wait_for(views_until(False), 5)
+    publisher.forget(1)
+    assert publisher.is_watched(1)
+
+
+async def test_what_happens_in_quick_succession_leaves_together(broker, bridge) -> None:
+    publisher = Publisher(broker.url, gather_s=0.3)
+    publisher.start()
+    browser = await listening(bridge, publisher, *map(tile_channel, range(1, 6)))
+    for number in range(1, 6):
+        publisher.emit(number, sample("5"))
+        await asyncio.sleep(0.01)
+    await until(lambda: len({frame["dep"] for frame in browser.frames if frame["mid"]}) == 5)
+    assert len({frame["sent_ms"] for frame in browser.frames if frame["mid"]}) <= 2
+    await publisher.stop(drain_s=1)
+
+
 async def test_a_channel_is_shared_and_dropped_with_its_last_listener(publisher, bridge) -> None:
     first = await listening(bridge, publisher, deployment_channel(1))
     second = Browser()
