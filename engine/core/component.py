@@ -69,6 +69,7 @@ class Runtime:
                        on its way; returns why that failed, or an empty string. At once when a file runs alone
     take_lane()        a number for whoever numbers orders itself, different for each who asks
     manual_halt()      why a person's durable kill switch forbids trading, or an empty string
+    is_watched()       whether somebody looks at this service now, so that live views are worth their making
     credentials(name)  what opens an account at a venue; raises AuthRejected when nobody gave it
     """
 
@@ -87,6 +88,7 @@ class Runtime:
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
         secure: Secure = at_once,
         manual_halt: Callable[[], str] = lambda: "",
+        is_watched: Callable[[], bool] = lambda: True,
         take_lane: Callable[[], int] = lambda: 0,
         credentials: Keyring = no_credentials,
     ) -> None:
@@ -102,6 +104,7 @@ class Runtime:
         self.outlets = outlets or {}
         self.secure = secure
         self.manual_halt = manual_halt
+        self.is_watched = is_watched
         self.take_lane = take_lane
         self.credentials = credentials
 

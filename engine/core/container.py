@@ -74,6 +74,7 @@ class Container:
         outlets: Mapping[str, Callable[[msgspec.Struct], None]] | None = None,
         secure: Secure = at_once,
         manual_halt: Callable[[], str] = lambda: "",
+        is_watched: Callable[[], bool] = lambda: True,
         credentials: Keyring = no_credentials,
         on_fault: Callable[[str], None] = lambda reason: None,
         on_event: Callable[[msgspec.Struct], None] = lambda event: None,
@@ -133,6 +134,7 @@ class Container:
                     outlets=outlets,
                     secure=secure,
                     manual_halt=manual_halt,
+                    is_watched=is_watched,
                     take_lane=lambda: next(lanes),
                     credentials=credentials,
                 )

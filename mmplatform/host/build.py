@@ -47,6 +47,7 @@ def container_of(
     outlets: Mapping[str, Callable[[msgspec.Struct], None]],
     secure: Secure,
     manual_halt: Callable[[], str],
+    is_watched: Callable[[], bool],
     on_fault: Callable[[str], None],
     on_event: Callable[[msgspec.Struct], None],
 ) -> Container:
@@ -79,6 +80,7 @@ def container_of(
         outlets=outlets,
         secure=secure,
         manual_halt=manual_halt,
+        is_watched=is_watched,
         on_fault=on_fault,
         on_event=on_event,
     )

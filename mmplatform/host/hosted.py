@@ -160,6 +160,7 @@ class Hosted:
             outlets={"postgres": journal.emit, "live": self._publish, "outbox": self._outbox(record)},
             secure=lambda: self._house.writer.secure(journal),
             manual_halt=lambda: self.kill_reason,
+            is_watched=lambda: self._house.publisher.is_watched(self.id),
             on_fault=self._on_fault,
             on_event=self._on_event,
         )

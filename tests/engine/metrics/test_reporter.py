@@ -111,3 +111,18 @@ async def test_views_of_a_fast_deployment_come_five_times_a_second() -> None:
     await desk.run(2)
     assert len(desk.events(View)) == 10
     await desk.close()
+
+
+async def test_a_view_that_nobody_sees_is_made_once_a_second_and_a_watched_one_as_often_as_it_may() -> None:
+    watched = [False]
+    desk = await Desk(interval_ms="100").open()
+    desk.service.runtime.is_watched = lambda: watched[0]
+    await desk.run(10)
+    assert len(desk.events(View)) == 10
+    watched[0] = True
+    await desk.run(10)
+    assert len(desk.events(View)) == 10 + 50
+    watched[0] = False
+    await desk.run(10)
+    assert len(desk.events(View)) == 10 + 50 + 10
+    await desk.close()
