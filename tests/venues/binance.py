@@ -38,7 +38,7 @@ class Binance(BinanceStreams):
     )
     """The example pair of the venue's own documentation."""
 
-    rules: ClassVar[dict[str, bool]] = {"reuses_client_ids": True}
+    rules: ClassVar[dict[str, Any]] = {"client_ids": "one_resting"}
 
     # Refusals
 

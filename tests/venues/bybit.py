@@ -33,7 +33,7 @@ _REFUSALS = {
 class Bybit(BybitStreams):
     id: ClassVar[str] = "bybit"
     keys: ClassVar[Keys] = Keys(account="desk", api_key="XXXXXXXXXXBYBIT001", secret="Vd2xRk8sT0qLwN5bYc7uPzE1hJf4aGm3")
-    rules: ClassVar[dict[str, bool]] = {"refuses_takers_late": True}
+    rules: ClassVar[dict[str, Any]] = {"refuses_takers_late": True}
 
     # Refusals
 

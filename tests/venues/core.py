@@ -46,18 +46,22 @@ class Core:
     fee_in               where fees are taken: "received", "quote", or the name of a third asset
     fee_asset_price      what one unit of that third asset is worth in quote currency
     refuses_takers_late  a post-only order that would take is acknowledged first and cancelled then, as some venues do
-    reuses_client_ids    a client id may be used again once no order with it rests
+    client_ids           whether one may be used once, again when no order with it rests, or at any time
     """
 
     def __init__(
-        self, markets: Iterable[Market], *, refuses_takers_late: bool = False, reuses_client_ids: bool = False
+        self,
+        markets: Iterable[Market],
+        *,
+        refuses_takers_late: bool = False,
+        client_ids: Literal["once", "one_resting", "any"] = "once",
     ) -> None:
         self.clock = VenueClock()
         self.markets = {market.symbol: market for market in markets}
         self.fee_in = "received"
         self.fee_asset_price = Decimal(1)
         self.refuses_takers_late = refuses_takers_late
-        self.reuses_client_ids = reuses_client_ids
+        self.client_ids = client_ids
         self.halted: set[str] = set()
         self.orders: dict[int, Order] = {}
         """Every order ever taken, by id."""
@@ -262,8 +266,8 @@ class Core:
             raise Reject("price", "there is nothing to trade with")
         if at * size < market.min_quote:
             raise Reject("notional", f"the notional {at * size} is below {market.min_quote}")
-        taken = self.resting(account) if self.reuses_client_ids else self.history(account)
-        if client_id and any(order.client_id == client_id for order in taken):
+        taken = self.history(account) if self.client_ids == "once" else self.resting(account)
+        if client_id and self.client_ids != "any" and any(order.client_id == client_id for order in taken):
             raise Reject("duplicate", f"the client id {client_id} has been used")
         probe = (market.base, size) if side == "sell" else (market.quote, at * size)
         if probe[1] > self.free(account, probe[0]):

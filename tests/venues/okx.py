@@ -44,7 +44,7 @@ class Okx(OkxStreams):
         secret="22582BD0CFF14C41EDBF1AB98506286D",
         passphrase="Correct-Horse-7",
     )
-    rules: ClassVar[dict[str, bool]] = {"refuses_takers_late": True}
+    rules: ClassVar[dict[str, Any]] = {"refuses_takers_late": True}
 
     # Refusals
 

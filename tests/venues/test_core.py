@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ D = Decimal
 S = AURORA.symbol
 
 
-def core(**settings: bool) -> Core:
+def core(**settings: Any) -> Core:
     made = Core([AURORA], **settings)
     made.deposit("desk", AUR="10", USDT="10000")
     return made
@@ -73,6 +74,22 @@ def test_it_says_why_it_refuses(refused: dict[str, object], kind: str) -> None:
 
     assert no.value.kind == kind
     assert books.free("desk", "USDT") == before
+
+
+@pytest.mark.parametrize(("client_ids", "again"), [("once", []), ("one_resting", [True]), ("any", [False, True])])
+def test_client_ids_may_be_used_as_often_as_the_venue_lets_them(client_ids: str, again: list[bool]) -> None:
+    taken = []
+    for has_ended in (False, True):
+        books = core(client_ids=client_ids)
+        order = books.place("desk", S, "buy", price=D(50), size=D(1), client_id="x")
+        if has_ended:
+            books.cancel("desk", S, order_id=order.order_id)
+        try:
+            books.place("desk", S, "buy", price=D(50), size=D(1), client_id="x")
+            taken.append(has_ended)
+        except Reject:
+            continue
+    assert taken == again
 
 
 def test_a_venue_may_acknowledge_a_post_only_order_before_it_cancels_it() -> None:

@@ -190,7 +190,7 @@ class Venue:
     id: ClassVar[str]
     keys: ClassVar[Keys]
     has_streams: ClassVar[bool] = True
-    rules: ClassVar[dict[str, bool]] = {}
+    rules: ClassVar[dict[str, Any]] = {}
     """How this venue's core differs from others."""
 
     def __init__(self, *markets: Market) -> None:
