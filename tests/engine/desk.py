@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
@@ -16,7 +17,7 @@ from engine.core.service import Restore
 from engine.market.types import Side
 from engine.marketmaking.service import MarketMaking
 from engine.metrics.sinks import Memory
-from engine.testing import FakeVenue, ManualClock
+from engine.testing import FakeVenue, ManualClock, settle
 from engine.venues.hub import MarketHub
 
 YAML = """
@@ -46,7 +47,7 @@ components:
   {more}
   executor:
     id: marketmaking.executors.{executor}
-    args: {{exchange: "@venue", symbol: "{executor_symbol}"{more_executor}}}
+    args: {{exchange: "@{account}", symbol: "{executor_symbol}"{more_executor}}}
   memory: {{id: sinks.memory}}
 {components}
   quoting:
@@ -69,6 +70,7 @@ DEFAULTS = {
     "max_open": "50000",
     "executor": "live",
     "executor_symbol": "@symbol",
+    "account": "venue",
     "switches": '"@inventory", "@loss", "@lag", "@manual"',
     "more": "",
     "strategy": "spread",
@@ -155,4 +157,9 @@ class Desk:
         return [event for event in self._memory.events if isinstance(event, kind)]
 
     async def close(self) -> None:
-        await self.container.unload()
+        """Unload. While the venue takes its time, time passes."""
+        unloading = asyncio.ensure_future(self.container.unload())
+        await settle()
+        while not unloading.done():
+            await self.clock.advance(0.1)
+        await unloading

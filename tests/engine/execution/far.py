@@ -66,7 +66,5 @@ class Far:
 
     async def close(self) -> None:
         self.world.heal()
-        unloading = asyncio.ensure_future(self.desk.close())
-        while not unloading.done():
-            await self.world.clock.advance(0.1)
+        await self.desk.close()
         await self.world.close()
