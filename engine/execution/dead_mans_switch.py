@@ -6,13 +6,15 @@ from typing import Annotated, Protocol
 
 from engine.core.clock import within
 from engine.core.component import Component
-from engine.core.errors import EngineError
+from engine.core.errors import EngineError, NotReady, OutcomeUnknown
 from engine.core.params import Collaborator, Seconds, Symbol
 from engine.execution.tracker import OrderTracker
 from engine.metrics.events import Notice
 from engine.venues.capabilities import CancelsAfter
 
 BEAT_S = 1.0
+
+_LONGEST_CALL_S = 5.0
 
 
 class MayPlace(Protocol):
@@ -44,10 +46,18 @@ class DeadMansSwitch(Component):
         self.is_armed = False
         self._trouble = ""
         self._wind_at = 0.0
+        # A call that hangs must leave time for another before the venue's clock runs out.
+        self._call_s = min(_LONGEST_CALL_S, timeout_s / 6)
         self._desk: MayPlace | None = None
 
-    def attach(self, desk: MayPlace, tracker: OrderTracker) -> None:
-        """Called by the executor whose orders it guards."""
+    def attach(self, desk: MayPlace, tracker: OrderTracker, exchange: object) -> None:
+        """Called by the executor whose orders it guards. Raises NotReady where others than those would be cleared."""
+        if self._desk is not None:
+            raise NotReady(f"{self.name} guards another executor already: each needs a dead man's switch of its own.")
+        if tracker.symbol != self.symbol:
+            raise NotReady(f"{self.name} clears {self.symbol}, but its executor trades {tracker.symbol}.")
+        if exchange is not self.exchange:
+            raise NotReady(f"{self.name} clears {self.symbol} on another account than its executor trades on.")
         self._desk, self._tracker = desk, tracker
         self.runtime.scheduler.every(BEAT_S, self.beat, name=f"dead man's switch {self.symbol}")
 
@@ -76,12 +86,14 @@ class DeadMansSwitch(Component):
     async def _tell(self, seconds: int) -> bool:
         """Set the venue's clock; a failure is said once, and so is its end."""
         try:
-            await within(BEAT_S * 5, self.exchange.cancel_all_after(self.symbol, seconds), clock=self.runtime.clock)
+            await within(self._call_s, self.exchange.cancel_all_after(self.symbol, seconds), clock=self.runtime.clock)
         except (EngineError, TimeoutError) as error:
             why = str(error) or "the venue did not answer"
             if not self._trouble:
                 self._say("warning", f"The dead man's switch of {self.symbol} could not be set: {why}.")
             self._trouble = why
+            if isinstance(error, (TimeoutError, OutcomeUnknown)):
+                self.is_armed = True  # the venue may have heard it
             return False
         if self._trouble:
             self._say("info", f"The dead man's switch of {self.symbol} can be set again.")

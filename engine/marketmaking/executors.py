@@ -164,7 +164,7 @@ class Live(Component):
         self.exchange.on_fill.append(desk.on_fill)
         self.exchange.on_order.append(self._hear)
         if self.dead_mans_switch is not None:
-            self.dead_mans_switch.attach(desk, self.tracker)
+            self.dead_mans_switch.attach(desk, self.tracker, self.exchange)
         return self.tracker
 
     async def unload(self) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
 
 from engine.core.config import ConfigError
+from engine.core.errors import NotReady
 from engine.core.states import State
 from engine.market.types import OrderStatus, Side
 from engine.metrics.events import Notice, OrderChanged
@@ -130,6 +134,125 @@ class Plain(FakeVenue):
 def test_a_venue_without_one_is_named_when_the_file_is_read() -> None:
     with pytest.raises(ConfigError, match=r"exchange must be .*but @venue \(fake\.venue\) lacks cancel_all_after"):
         Desk(components=SWITCH, venue=Plain, **SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (
+            {"switch": "ETH/USDT"},
+            "switch clears ETH/USDT, but its executor trades BTC/USDT.",
+        ),
+        (
+            {"venue": "another"},
+            "switch clears BTC/USDT on another account than its executor trades on.",
+        ),
+    ],
+)
+async def test_one_that_would_clear_others_than_its_executors_orders_is_refused(
+    settings: dict[str, str], why: str
+) -> None:
+    other = '  another: {id: fake.venue, args: {symbol: "@symbol"}}'
+    switch = SWITCH.replace("@symbol", settings.get("switch", "@symbol"))
+    switch = switch.replace("@venue", f"@{settings.get('venue', 'venue')}")
+    desk = Desk(components=switch + other, **SETTINGS)
+    with pytest.raises(NotReady, match=re.escape(why)):
+        await desk.open()
+    await desk.close()
+
+
+class Hangs(FakeVenue):
+    """It hears every word about its switch, and answers one of them too late."""
+
+    hangs = 0
+
+    async def cancel_all_after(self, symbol: str, seconds: int) -> None:
+        await super().cancel_all_after(symbol, seconds)
+        if self.hangs:
+            self.hangs -= 1
+            await self.clock.sleep_until(self.clock.monotonic() + 60)
+
+
+async def test_one_that_the_venue_may_have_set_is_disarmed_when_nothing_rests() -> None:
+    desk = await Desk(components=SWITCH, venue=Hangs, **SETTINGS).open()
+    desk.venue.hangs = 1  # type: ignore[attr-defined]
+    await desk.service.start("test")
+    await desk.run(3)
+    await desk.service.pause("lunch")
+    await desk.run(5)
+    assert set_to(desk) == ["30", "0"]
+    assert desk.venue._clear_at is None
+    await desk.close()
+
+
+async def test_an_answer_that_does_not_come_leaves_time_to_wind_up_a_short_one_again() -> None:
+    desk = await Desk(components=SWITCH.replace("30", "5"), venue=Deaf, **SETTINGS).open()
+    await desk.service.start("test")
+    await desk.run(10)
+    ids = {order.client_order_id for order in desk.service.tracker.working()}
+    desk.venue.deaf = 1  # type: ignore[attr-defined]
+    await desk.run(20)
+    assert {order.client_order_id for order in desk.service.tracker.working()} == ids
+    assert len(rest(desk)) == 2
+    await desk.close()
+
+
+class Deaf(FakeVenue):
+    """It neither hears nor answers some words about its switch."""
+
+    deaf = 0
+
+    async def cancel_all_after(self, symbol: str, seconds: int) -> None:
+        if self.deaf:
+            self.deaf -= 1
+            await self.clock.sleep_until(self.clock.monotonic() + 60)
+        await super().cancel_all_after(symbol, seconds)
+
+
+# Paper
+
+
+PAPER = (
+    SWITCH.replace("@venue", "@account")
+    + """
+  account: {id: exchanges.paper, args: {market: "@venue", symbol: "@symbol", quote_balance: !decimal "100000",
+                                        base_balance: !decimal "100"}}
+"""
+)
+
+
+async def test_on_paper_it_is_armed_while_orders_rest_and_disarmed_by_a_pause() -> None:
+    desk = await paper()
+    account = desk.container.components["account"]
+    await desk.run(40)
+    assert account._clear_at_ns is not None  # type: ignore[attr-defined]
+    assert len(await account.open_orders("BTC/USDT")) == 2  # type: ignore[attr-defined]
+    await desk.service.pause("lunch")
+    await desk.run(2)
+    assert account._clear_at_ns is None  # type: ignore[attr-defined]
+    await desk.close()
+
+
+async def test_on_paper_too_it_clears_what_nobody_looks_after_any_more() -> None:
+    desk = await paper()
+    account = desk.container.components["account"]
+    # A desk that hangs in its tick, and whose switch is wound up by nobody.
+    assert desk.service.job is not None
+    desk.service.job.cancel()
+    desk.container.components["switch"]._wind_at = math.inf  # type: ignore[attr-defined]
+    await desk.run(19)
+    assert len(await account.open_orders("BTC/USDT")) == 2  # type: ignore[attr-defined]
+    await desk.run(12)
+    assert await account.open_orders("BTC/USDT") == []  # type: ignore[attr-defined]
+    await desk.close()
+
+
+async def paper() -> Desk:
+    executor = ', dead_mans_switch: "@switch"'
+    desk = await Desk(components=PAPER, account="account", levels="1", more_executor=executor).open()
+    await desk.service.start("test")
+    await desk.run(2)
+    return desk
 
 
 # Age
