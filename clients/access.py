@@ -31,29 +31,21 @@ class Action(StrEnum):
     ADMINISTER = "administer"
 
 
+_STOP = frozenset({Action.VIEW, Action.PAUSE, Action.KILL})
+
 MAY: dict[str, frozenset[Action]] = {
     DeskRole.NONE: frozenset(),
     DeskRole.VIEWER: frozenset({Action.VIEW}),
-    DeskRole.OPERATOR: frozenset(
-        {
-            Action.VIEW,
-            Action.START,
-            Action.PAUSE,
-            Action.KILL,
-            Action.REPLAY,
-            Action.CONFIGURE,
-            Action.APPROVE,
-            Action.CHECK,
-        }
-    ),
-    DeskRole.RISK: frozenset(
-        {Action.VIEW, Action.PAUSE, Action.KILL, Action.RESET, Action.REPLAY, Action.APPROVE, Action.CHECK}
-    ),
+    DeskRole.OPERATOR: _STOP | {Action.START, Action.REPLAY, Action.CONFIGURE, Action.CHECK},
+    DeskRole.RISK: _STOP | {Action.RESET, Action.REPLAY, Action.APPROVE, Action.CHECK},
+    DeskRole.APPROVER: _STOP | {Action.REPLAY, Action.APPROVE},
+    DeskRole.TREASURER: _STOP | {Action.CHECK, Action.CREDENTIALS},
     DeskRole.ADMIN: frozenset(Action),
 }
-"""Whoever starts a strategy does not lift its halts: that is the risk desk's word. Anybody who acts may stop."""
+"""Who may do what; the page of roles shows this table. Anybody who acts may stop. Whoever writes and starts strategies
+neither approves them nor lifts their halts, and whoever holds the keys to accounts trades on none."""
 
-_SENTENCES = {
+SENTENCES = {
     Action.VIEW: "see the desk",
     Action.START: "start a deployment",
     Action.PAUSE: "pause a deployment",
@@ -78,10 +70,11 @@ def require(user: Visitor | None, action: Action | str) -> None:
     action = Action(action)
     if may(user, action):
         return
-    entitled = " or ".join(DeskRole(role).label.lower() for role, actions in MAY.items() if action in actions)
+    *others, last = (DeskRole(role).label.lower() for role, actions in MAY.items() if action in actions)
+    entitled = f"{', '.join(others)} or {last}" if others else last
     role = getattr(user, "desk_role", DeskRole.NONE)
     held = "you have no role on the desk" if role == DeskRole.NONE else f"your role is {DeskRole(role).label.lower()}"
-    raise PermissionDenied(f"You may not {_SENTENCES[action]}: that takes the role of {entitled}, and {held}.")
+    raise PermissionDenied(f"You may not {SENTENCES[action]}: that takes the role of {entitled}, and {held}.")
 
 
 def visible_clients(user: Visitor) -> QuerySet[Client]:

@@ -8,6 +8,8 @@ class DeskRole(TextChoices):
     VIEWER = "viewer", "Viewer"
     OPERATOR = "operator", "Operator"
     RISK = "risk", "Risk"
+    APPROVER = "approver", "Approver"
+    TREASURER = "treasurer", "Treasurer"
     ADMIN = "admin", "Admin"
 
 

@@ -14,8 +14,10 @@ from django.shortcuts import redirect, render, resolve_url
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from clients.access import Action, may
+from clients.access import MAY, SENTENCES, Action, may
+from clients.choices import DeskRole
 from clients.models import User
+from clients.pages import desk_page
 from clients.services import link_consume
 from clients.signin import address_of, attempt_begin, attempts_forget
 
@@ -66,3 +68,15 @@ def signin_link(request: HttpRequest, pk: UUID, secret: str) -> HttpResponse:
 def signout(request: HttpRequest) -> HttpResponse:
     logout(request)
     return redirect("clients:signin")
+
+
+@desk_page
+def roles(request: HttpRequest) -> HttpResponse:
+    """Who may do what: the table that every door asks, and who holds each role."""
+    held = [role for role in DeskRole if role != DeskRole.NONE]
+    people = User.objects.exclude(desk_role=DeskRole.NONE).filter(is_active=True).order_by("username")
+    context = {
+        "roles": [(role.label, [each.username for each in people if each.desk_role == role]) for role in held],
+        "rows": [(SENTENCES[action], [action in MAY[role] for role in held]) for action in Action],
+    }
+    return render(request, "clients/roles.html", context)

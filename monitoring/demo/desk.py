@@ -25,7 +25,14 @@ from strategies.models import Deployment, Revision, Strategy
 from strategies.services import deployment_create, deployment_start, revision_approve, revision_submit
 
 ADMIN, OPERATOR, RISK, VIEWER = "demo-admin", "demo-operator", "demo-risk", "demo-viewer"
-STAFF = {ADMIN: DeskRole.ADMIN, OPERATOR: DeskRole.OPERATOR, RISK: DeskRole.RISK, VIEWER: DeskRole.VIEWER}
+STAFF = {
+    ADMIN: DeskRole.ADMIN,
+    OPERATOR: DeskRole.OPERATOR,
+    RISK: DeskRole.RISK,
+    "demo-approver": DeskRole.APPROVER,
+    "demo-treasurer": DeskRole.TREASURER,
+    VIEWER: DeskRole.VIEWER,
+}
 """Nobody here has a password: they sign in by one-time link alone."""
 
 SIMULATED = "simulated"

@@ -76,7 +76,7 @@ def rehearsal(recording: Recording) -> tuple[Revision, dict[str, Decimal]]:
 
 
 def _revision(demo: DemoMandate, base: str, quote: str) -> Revision:
-    people = {name: User.objects.get(username=name) for name in desk.STAFF}
+    people = {person.username: person for person in User.objects.filter(username__in=desk.STAFF)}
     client = Client.objects.get(slug=demo.client)
     mandate, _ = Mandate.objects.get_or_create(
         slug=f"rehearsal-{base}-{quote}".lower(),

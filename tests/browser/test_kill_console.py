@@ -1,4 +1,4 @@
-"""The kill console with the keyboard alone: one scope is killed, each of its deployments is proven clean, and it is reset."""
+"""The kill console by keyboard alone: a scope is killed, each of its deployments proven clean, and it is reset."""
 
 from __future__ import annotations
 

@@ -61,20 +61,6 @@ def test_a_refusal_names_who_may(world: World) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "actions"),
-    [
-        ("vera", {"view"}),
-        ("dora", {"view", "start", "pause", "kill", "replay", "configure", "approve", "check"}),
-        ("rita", {"view", "pause", "kill", "reset", "replay", "approve", "check"}),
-        ("adam", {action.value for action in Action}),
-        ("alice", set()),
-    ],
-)
-def test_roles_allow_what_the_table_says(world: World, name: str, actions: set[str]) -> None:
-    assert {action.value for action in Action if may(getattr(world, name), action)} == actions
-
-
 def test_a_strategy_is_the_desks_own(world: World) -> None:
     assert access_strategy(world.vera, world.acorn.strategy.pk) == world.acorn.strategy
     with pytest.raises(Http404):

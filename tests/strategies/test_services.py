@@ -62,11 +62,11 @@ def verbs() -> list[str]:
 
 
 def test_a_revision_takes_a_second_person(world: World) -> None:
-    revision = revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.dora)
+    revision = revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.adam)
     with pytest.raises(Refusal, match="second person"):
-        revision_approve(revision=revision, actor=world.dora)
+        revision_approve(revision=revision, actor=world.adam)
     with pytest.raises(PermissionDenied):
-        revision_approve(revision=revision, actor=world.alice)
+        revision_approve(revision=revision, actor=world.dora)
     revision_approve(revision=revision, actor=world.rita)
     assert (revision.state, revision.approver, revision.number) == ("approved", world.rita, 2)
 

@@ -10,7 +10,7 @@ from clients.errors import Refusal
 from clients.models import User
 from clients.services import LINK_LIVES, one_time_link
 
-RANK = [DeskRole.ADMIN, DeskRole.OPERATOR, DeskRole.RISK, DeskRole.VIEWER]
+RANK = [DeskRole.ADMIN, DeskRole.OPERATOR, DeskRole.RISK, DeskRole.APPROVER, DeskRole.TREASURER, DeskRole.VIEWER]
 
 
 class Command(BaseCommand):

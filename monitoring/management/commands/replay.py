@@ -145,7 +145,7 @@ class Command(BaseCommand):
         strategy, _ = Strategy.objects.get_or_create(
             mandate=mandate, name=file.stem[:120], defaults={"client_id": mandate.client_id}
         )
-        people = {name: User.objects.get(username=name) for name in desk.STAFF}
+        people = {person.username: person for person in User.objects.filter(username__in=desk.STAFF)}
         return desk.approved(strategy, text, people), funding
 
     def _check(self, text: str, filename: str, recording: Recording, funding: dict[str, Decimal]) -> None:
