@@ -15,6 +15,7 @@ from engine.core.plugins import Registry
 from engine.core.scheduler import Scheduler
 from engine.venues.hub import MarketHub
 from mmplatform.host.database import Line
+from mmplatform.host.heap import Heap
 from mmplatform.host.lease import Timing
 from mmplatform.host.pace import Pace
 from mmplatform.host.records import Record
@@ -36,6 +37,7 @@ class House:
     registry: Registry
     timing: Timing
     pace: Pace
+    heap: Heap
 
 
 def container_of(

@@ -371,6 +371,7 @@ class Hosted:
         container, self.container = self.container, None
         if container is not None:
             await container.unload()
+            self._house.heap.is_left()
 
     async def fail(self, reason: str) -> None:
         """Take the service down and say why; a person resets it."""
@@ -401,6 +402,7 @@ class Hosted:
         """The container took itself down, orders cancelled. A halt under way is proven by a new one."""
         was = self.state
         self.container = None
+        self._house.heap.is_left()
         if was in HALTED:
             self._fault = reason
             self._spawn(self._halt(reason), f"halt {self.id} after its fault")

@@ -25,6 +25,7 @@ from engine.venues.hub import MarketHub
 from mmplatform.host import lease, records
 from mmplatform.host.build import House
 from mmplatform.host.database import DATABASE_ERRORS, Line, connect
+from mmplatform.host.heap import Heap
 from mmplatform.host.hosted import MOVED, SILENCE, STOPPED, Hosted
 from mmplatform.host.journal import Owner
 from mmplatform.host.lease import Claim, Permit, Timing, boottime
@@ -144,6 +145,7 @@ class Host:
             registry=self._registry,
             timing=self.timing,
             pace=Pace(SystemClock()),
+            heap=Heap(),
         )
         self._scheduler.start()
         tasks = [
@@ -381,6 +383,8 @@ class Host:
         except DATABASE_ERRORS as error:
             log.warning("a deployment could not be read", deployment=hosted.id, error=str(error).strip())
             await hosted.let_go(in_order=hosted.lost_slot is None)
+        if len(self._bringing_up) == 1:  # the last of them
+            self._house.heap.has_settled()
 
     def _forget(self, hosted: Hosted) -> None:
         if self.hosted.get(hosted.id) is hosted:

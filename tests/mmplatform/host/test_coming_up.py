@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -118,3 +119,15 @@ async def test_a_deployment_that_fails_while_it_comes_up_is_faulted_and_can_be_k
 
 def bringing_up(host: Host) -> bool:
     return bool(host._bringing_up)
+
+
+async def test_what_runs_is_kept_from_the_garbage_collector_until_something_of_it_leaves(
+    watch: Watch, desk: Desk
+) -> None:
+    deployment = desk.deployment()
+    watch.command("start", deployment)
+    async with watch.host() as host:
+        await watch.until_state(deployment, "active")
+        await watch.until(lambda: not bringing_up(host))
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
