@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import psycopg
 import structlog
@@ -21,26 +20,16 @@ from engine.metrics.events import FillRecorded
 from mmplatform.host.database import DATABASE_ERRORS, connect
 from mmplatform.host.journal import Batch, Journal, Owner
 from mmplatform.host.lease import COVERS
-from monitoring import measurements, samples
+from mmplatform.host.streams import LANDING, MEASUREMENTS, SAMPLES, write_orders
 
 log = structlog.get_logger(__name__)
 
 INTERVAL_S = 1.0
 LONGEST_WAIT_S = 2.0
 SECURE_S = 1.0
+"""How long an order waits for its intent to be recorded; then it is not sent."""
 REFUSED_ERRORS = (psycopg.Error, ValueError, TypeError, ArithmeticError)
 """The database takes no such row, or there is no way to say it to it. Whoever wrote it, the others are written."""
-"""How long an order waits for its intent to be recorded; then it is not sent."""
-
-ORDERS = """
-    insert into monitoring_order (client_id, deployment_id, client_order_id, venue_order_id, token, symbol, side, level,
-        price, size_base, filled_base, status, reason, created_at, updated_at)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-    on conflict (deployment_id, client_order_id) do update set
-        venue_order_id = excluded.venue_order_id, filled_base = excluded.filled_base, status = excluded.status,
-        reason = excluded.reason, updated_at = excluded.updated_at
-"""
-"""The token of an order stays that of the holder who sent it, whoever cancels it."""
 
 FILLS = """
     insert into monitoring_fill (client_id, deployment_id, fill_id, client_order_id, at, symbol, side, price, size_base,
@@ -75,33 +64,12 @@ BALANCES = """
 """
 
 
-@dataclass(frozen=True)
-class Stream:
-    """A table that rows are appended to in runs: by COPY, or one by one when some may be there already."""
-
-    table: str
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-
-    @property
-    def copy(self) -> str:
-        return f"copy {self.table} ({', '.join(self.columns)}) from stdin (format binary)"
-
-    @property
-    def again(self) -> str:
-        marks = ", ".join(["%s"] * len(self.columns))
-        return f"insert into {self.table} ({', '.join(self.columns)}) values ({marks}) on conflict do nothing"
-
-
 OUTBOX = """
     insert into monitoring_outbox (client_id, deployment_id, token, sequence, kind, at, payload)
     values (%s, %s, %s, %s, %s, %s, %s)
     on conflict (deployment_id, token, sequence) do nothing
 """
 """A relay may have taken the row away already; written again after a lost answer, it is then told twice, never lost."""
-
-SAMPLES = Stream("monitoring_sample_hot", samples.COLUMNS, samples.COLUMN_TYPES)
-MEASUREMENTS = Stream("monitoring_measurement_hot", measurements.COLUMNS, measurements.COLUMN_TYPES)
 
 OBSERVED = """
     update strategies_deployment set
@@ -255,6 +223,7 @@ class Writer:
         try:
             if self._connection is None:
                 self._connection = await connect(self._url, purpose="writer", statement_timeout_s=10)
+                await self._connection.execute(LANDING)
             try:
                 await self._write(self._connection, taken)
                 for journal, batch in taken:
@@ -343,8 +312,8 @@ class Writer:
         balances = [row for batch in batches for row in batch.balances.values()]
         conversions = [row for batch in batches for row in batch.conversions]
         outbox = [row for batch in batches for row in batch.outbox]
+        await write_orders(cursor, orders, copying=copying)
         for statement, rows in (
-            (ORDERS, orders),
             (FILLS, fills),
             (CONVERSIONS, conversions),
             (EVENTS, events),
@@ -358,10 +327,7 @@ class Writer:
             (MEASUREMENTS, [row for batch in batches for row in batch.measurements]),
         ):
             if rows and copying:
-                async with cursor.copy(stream.copy) as copy:
-                    copy.set_types(stream.types)
-                    for row in rows:
-                        await copy.write_row(row)
+                await stream.pour(cursor, rows)
             elif rows:
                 await cursor.executemany(stream.again, rows)
 

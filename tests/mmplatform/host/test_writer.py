@@ -25,6 +25,7 @@ from engine.metrics.events import (
 )
 from mmplatform.host import records
 from mmplatform.host.journal import OUTBOX_KEPT, SAMPLES_KEPT, Journal, Owner
+from mmplatform.host.streams import FEW_ORDERS
 from mmplatform.host.writer import Writer
 from tests.mmplatform.host.conftest import database_url
 
@@ -162,6 +163,40 @@ async def test_the_same_rows_written_twice_change_nothing(writer, journal, conne
     for table in ("order", "fill", "deploymentevent", "sample_hot"):
         assert await rows(connect, f"select count(*) from monitoring_{table}") == [(1,)]
     assert await rows(connect, "select count(*) from strategies_killswitch") == [(1,)]
+
+
+async def test_many_orders_at_once_are_written_as_exactly_as_one(writer, journal, connect) -> None:
+    keys = [f"mm-1-1-{number}" for number in range(3 * FEW_ORDERS)]
+    for key in keys:
+        journal.emit(order(OrderStatus.OPEN, key=key))
+    assert await writer.settle(within_s=5)
+    for number, key in enumerate(keys):
+        journal.emit(order(OrderStatus.PARTIALLY_FILLED, key=key, at_s=2, filled=f"{number}.5"))
+    assert await writer.settle(within_s=5)
+    written = await rows(
+        connect,
+        "select client_order_id, status, filled_base::text, token, updated_at - created_at from monitoring_order "
+        "order by monitoring_order.filled_base",
+    )
+    assert [row[:4] for row in written] == [
+        (key, "partially_filled", f"{number}.5", 7) for number, key in enumerate(keys)
+    ]
+    assert {row[4].total_seconds() for row in written} == {2}
+
+
+async def test_an_order_that_cannot_be_sent_among_many_costs_only_its_own_holder_theirs(
+    desk, writer, journal, told, connect
+) -> None:
+    other = desk.deployment(token=9)
+    healthy = writer.open(Owner(deployment_id=other.id, client_id=desk.client.id, token=9, base="AURORA", quote="USDT"))
+    for number in range(2 * FEW_ORDERS):
+        journal.emit(order(OrderStatus.OPEN, key=f"half a character \ud83d {number}"))
+        healthy.emit(order(OrderStatus.OPEN, key=f"mm-2-9-{number}"))
+    assert await writer.settle(within_s=5)
+    assert len(told.refused) == 1
+    assert await rows(connect, "select deployment_id, count(*) from monitoring_order group by 1") == [
+        (other.id, 2 * FEW_ORDERS)
+    ]
 
 
 def paid_in_bnb(number: int, **changes: object) -> FillRecorded:
