@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from clients.admin_site import ReadOnlyAdmin, RecordAdmin
-from exchanges.models import ExchangeAccount, Market, SealedCredentials, Venue
+from exchanges.models import AccountCheck, ExchangeAccount, Market, SealedCredentials, Venue
 
 
 @admin.register(Venue)
@@ -52,7 +52,14 @@ class ExchangeAccountAdmin(RecordAdmin):
 class SealedCredentialsAdmin(ReadOnlyAdmin):
     """That an account has credentials, and which. What they are is never shown; they change on the account's page."""
 
-    list_display = ("account", "client", "fingerprint", "label", "key_id", "sealed_at", "sealed_by")
-    list_filter = ("client", "key_id")
+    list_display = ("account", "client", "fingerprint", "label", "verdict", "key_id", "sealed_at", "sealed_by")
+    list_filter = ("client", "verdict", "key_id")
     list_select_related = ("account__venue", "client", "sealed_by")
     exclude = ("wrapped_key", "sealed")
+
+
+@admin.register(AccountCheck)
+class AccountCheckAdmin(ReadOnlyAdmin):
+    list_display = ("asked_at", "account", "client", "fingerprint", "state", "reason", "asked_by")
+    list_filter = ("client", "state")
+    list_select_related = ("account__venue", "client", "asked_by")

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from clients.models import Client, User
-from exchanges.choices import MarketState, VenueKind
+from exchanges.choices import CHECK_OVER, CheckState, KeyVerdict, MarketState, VenueKind
 
 
 class Venue(models.Model):
@@ -97,6 +97,8 @@ class SealedCredentials(models.Model):
     sealed_at = models.DateTimeField()
     sealed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     rewrapped_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=16, choices=KeyVerdict.choices, default=KeyVerdict.UNCHECKED)
+    verdict_reason = models.TextField(blank=True)
 
     objects = WithoutBlobs()
     blobs = models.Manager()
@@ -108,3 +110,31 @@ class SealedCredentials(models.Model):
 
     def __str__(self) -> str:
         return f"credentials {self.fingerprint}"
+
+
+class AccountCheck(models.Model):
+    """What a venue said about an account when a worker last asked. `findings` are sentences with their weight."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(ExchangeAccount, on_delete=models.PROTECT, related_name="checks")
+    serial = models.UUIDField(help_text="Of the credentials that were used.")
+    fingerprint = models.CharField(max_length=16)
+    asked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    began_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=16, choices=CheckState.choices, default=CheckState.ASKED)
+    reason = models.TextField(blank=True)
+    findings = models.JSONField(default=list, help_text="Each with name, weight (ok, warn, bad, unseen) and text.")
+    balances = models.JSONField(default=list, help_text="Each with asset, free and locked; decimals as strings.")
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        indexes = [models.Index(fields=["state"], name="checks_asked", condition=Q(state=CheckState.ASKED))]
+
+    def __str__(self) -> str:
+        return f"check of {self.account}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in CHECK_OVER

@@ -13,7 +13,7 @@ from clients.audit import audit
 from clients.errors import Refusal
 from clients.models import Client, User
 from engine.venues.credentials import Credentials
-from exchanges.choices import VenueKind
+from exchanges.choices import KeyVerdict, VenueKind
 from exchanges.models import ExchangeAccount, SealedCredentials, Venue
 from exchanges.vault import Binding, Sealed, Vault, VaultError, sealing_key, vault
 
@@ -68,6 +68,8 @@ def credentials_seal(
             "sealed_at": timezone.now(),
             "sealed_by": actor,
             "rewrapped_at": None,
+            "verdict": KeyVerdict.UNCHECKED,
+            "verdict_reason": "",
         },
     )
     audit(
@@ -105,12 +107,16 @@ def credentials_remove(*, account: ExchangeAccount, actor: User, reason: str) ->
     )
 
 
-@sensitive_variables()
 def credentials_open(account: ExchangeAccount) -> Credentials:
     """What opens an account, for a process that has the vault's private key. Raises VaultError; Refusal if none."""
     kept = SealedCredentials.blobs.filter(account=account).first()
     if kept is None:
         raise Refusal(f"{account} has no credentials yet.")
+    return open_sealed(account, kept)
+
+
+def open_sealed(account: ExchangeAccount, kept: SealedCredentials) -> Credentials:
+    """The same, for a row read with its blobs."""
     return vault().open(sealed_of(kept), _binding(account, kept.serial))
 
 

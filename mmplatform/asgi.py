@@ -16,6 +16,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402  (models must be rea
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+import mmplatform.celery  # noqa: E402, F401  (pages call tasks, over our broker)
 from monitoring.routing import router  # noqa: E402
 
 application = ProtocolTypeRouter(

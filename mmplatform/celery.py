@@ -39,6 +39,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 app = Celery("mmplatform", broker=settings.REDIS_URL)
+app.set_default()  # in every thread: the web process calls tasks from whichever a request runs in
 app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
@@ -80,6 +81,11 @@ app.conf.update(
             "task": "monitoring.store_reports",
             "schedule": 60.0,
             "options": {"expires": 50},
+        },
+        "check accounts": {
+            "task": "exchanges.check_accounts",
+            "schedule": 30.0,
+            "options": {"expires": 25},
         },
         "drop old samples": {
             "task": "monitoring.drop_old_samples",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.views.debug import SafeExceptionReporterFilter
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -22,6 +23,13 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+class AlwaysHiding(SafeExceptionReporterFilter):
+    """An error page hides what is marked as secret in debugging too: keys of accounts are typed into these pages."""
+
+    def is_active(self, request: HttpRequest | None) -> bool:
+        return True
 
 
 class StaticFiles(WhiteNoiseMiddleware):

@@ -131,6 +131,8 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 FORMAT_MODULE_PATH = ["mmplatform.formats"]
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "mmplatform.middleware.AlwaysHiding"
+
 LOG_JSON = os.environ.get("MM_LOG") == "json"
 """Logs as JSON lines; otherwise for people. Either way one line an event."""
 

@@ -10,6 +10,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("", include("clients.urls")),
+    path("", include("exchanges.urls")),
     path("", include("monitoring.urls")),
     path("", include("strategies.urls")),
 ]

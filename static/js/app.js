@@ -3,7 +3,9 @@
 import { age } from "./format.js";
 
 const html = document.documentElement;
-const GO = { d: "/", m: "/mandates/", p: "/deployments/", k: "/switches/", r: "/replays/", c: "/catalog/" };
+const GO = {
+  d: "/", m: "/mandates/", p: "/deployments/", k: "/switches/", r: "/replays/", a: "/accounts/", c: "/catalog/",
+};
 
 export function setTheme(theme) {
   html.dataset.theme = theme;
@@ -121,6 +123,9 @@ function failure(status) {
   if (status === 403) return "You may not do this, or your session has ended. Reload the page and sign in again.";
   return `The server answered ${status}. Look at the observed state before trying again.`;
 }
+
+// On a phone the entries of the bar scroll sideways: begin where one is.
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
 const clock = document.querySelector("[data-role=clock]");
 

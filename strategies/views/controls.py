@@ -15,6 +15,7 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 from clients.access import Action, require
 from clients.errors import Refusal
 from clients.pages import desk_page, verbs
+from exchanges.access import access_account
 from strategies.access import access_deployment, visible_deployments
 from strategies.choices import Mode
 from strategies.forms import KillForm, ReasonForm
@@ -93,6 +94,14 @@ def deployments(request: HttpRequest) -> HttpResponse:
         "strategies/deployments.html",
         {"nav": "deployments", "deployments": rows, "ended": ended, "live_path": "/ws/desk/"},
     )
+
+
+@desk_page
+def account_deployments(request: HttpRequest, pk: int) -> HttpResponse:
+    """A panel on the page of an account: what runs with it, the newest first."""
+    account = access_account(request.user, pk)
+    rows = visible_deployments(request.user).filter(account=account).exclude(mode=Mode.REPLAY).order_by("-pk")
+    return render(request, "strategies/account_deployments.html", {"deployments": rows[:20]})
 
 
 def controls_for(request: HttpRequest) -> list[Control]:

@@ -14,23 +14,11 @@ from django.test import Client as Browser
 from clients.errors import Refusal
 from clients.models import AuditEntry
 from clients.tenancy import tenant
-from engine.venues.credentials import Credentials
 from exchanges.models import ExchangeAccount, SealedCredentials, Venue
 from exchanges.services import account_open, credentials_open, credentials_remove, credentials_seal
 from exchanges.vault import KEY, KEY_FILE, PUBLIC_KEY_FILE, PrivateKey, SealBroken, VaultClosed, keep, vault
+from tests.exchanges.conftest import SECRETS, given
 from tests.world import World
-
-SECRETS = ("k3y-of-acorn", "s3cret-of-acorn", "p4ss-of-acorn")
-
-
-def given(number: int = 0) -> Credentials:
-    more = str(number or "")
-    return Credentials(api_key=SECRETS[0] + more, secret=SECRETS[1] + more, passphrase=SECRETS[2] + more)
-
-
-@pytest.fixture
-def sealed(world: World, account: ExchangeAccount, key_file: Path) -> SealedCredentials:
-    return credentials_seal(account=account, credentials=given(), actor=world.adam, label="desk 1", reason="first key")
 
 
 def everything_stored() -> str:

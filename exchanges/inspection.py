@@ -1,0 +1,68 @@
+"""Asks venues, from a worker: loads the venue's component by itself, asks, and lets go of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from django.views.decorators.debug import sensitive_variables
+
+from engine.core.alone import alone
+from engine.core.component import Component
+from engine.core.errors import EngineError, NotReady, Refused
+from engine.core.params import parameters_of
+from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
+from engine.venues.account_report import AccountReport, ReportsAccount
+from engine.venues.credentials import Credentials, Keyring, no_credentials
+from exchanges.models import Venue
+
+T = TypeVar("T")
+
+PATIENCE_S = 45.0
+"""A venue that loads a few thousand markets over a slow line takes ten."""
+
+
+@sensitive_variables("credentials")
+def ask(venue: Venue, account: str, credentials: Credentials) -> AccountReport:
+    """What the venue says about an account. Raises EngineError, by remedy."""
+
+    async def question(component: Component) -> AccountReport:
+        if not isinstance(component, ReportsAccount):
+            raise Refused(f"{venue.component} cannot be asked about an account.")
+        return await component.account_report()
+
+    return visit(venue, question, account=account, credentials=lambda name: credentials)
+
+
+def visit(
+    venue: Venue,
+    question: Callable[[Any], Awaitable[T]],
+    *,
+    account: str = "",
+    credentials: Keyring = no_credentials,
+    registry: Registry | None = None,
+) -> T:
+    """Load the venue's component, ask one question, and let go. Raises EngineError, by remedy."""
+    try:
+        cls = (registry or Registry.installed()).get(venue.component)
+    except (UnknownComponent, BrokenComponent) as error:
+        raise EngineError(f"{venue} cannot be asked: {error}.") from None
+    component = _built(cls, venue, {"account": account, "endpoint_override": getattr(venue, "endpoint_override", "")})
+
+    async def within() -> T:
+        async with alone(component, name=venue.slug, credentials=credentials) as loaded:
+            return await question(loaded)
+
+    try:
+        return asyncio.run(asyncio.wait_for(within(), PATIENCE_S))
+    except TimeoutError:
+        raise NotReady(f"{venue} did not answer within {PATIENCE_S:g} s.") from None
+
+
+def _built(cls: type, venue: Venue, wanted: dict[str, str]) -> Any:
+    known = {parameter.name: parameter for parameter in parameters_of(cls)}
+    given = {name: value for name, value in wanted.items() if value and name in known}
+    if missing := [name for name, parameter in known.items() if parameter.required and name not in given]:
+        raise Refused(f"{venue} cannot be asked by itself: {venue.component} needs {', '.join(missing)}.")
+    return cls(**given)

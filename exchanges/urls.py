@@ -1,0 +1,14 @@
+from django.urls import path
+
+from exchanges.views import accounts
+
+app_name = "exchanges"
+
+urlpatterns = [
+    path("accounts/", accounts.accounts, name="accounts"),
+    path("accounts/new/", accounts.account_new, name="account_new"),
+    path("accounts/<int:pk>/", accounts.account, name="account"),
+    path("accounts/<int:pk>/credentials/", accounts.credentials, name="credentials"),
+    path("accounts/<int:pk>/credentials/remove/", accounts.remove, name="credentials_remove"),
+    path("accounts/<int:pk>/check/", accounts.check, name="account_check"),
+]
