@@ -1,0 +1,241 @@
+"""A market's public data from ccxt: its book and prints as they are streamed, or its book asked for where nothing is.
+
+The fallback for every venue without a decoder of our own. ccxt keeps the book; each time it changes, ours is set to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.core.clock import Clock
+from engine.core.errors import NotReady
+from engine.core.scheduler import Job, Scheduler
+from engine.market.book import Change
+from engine.market.types import Trade
+from engine.venues.base import MarketFeed
+from engine.venues.ccxt import boundary
+from engine.venues.ccxt.calls import Call, calling
+from engine.venues.ccxt.errors import remedy
+from engine.venues.ccxt.supervised import Supervised
+
+if TYPE_CHECKING:
+    from engine.venues.ccxt.public import PublicVenue
+
+SILENT_S = 60.0
+"""A stream without a word for so long is begun again, however open its connection looks."""
+GLANCE_S = 1.0
+"""How often a quiet book is confirmed by the signs of life of its connection."""
+POLL_EVERY_S = 2.0
+
+
+class BookWriter(Protocol):
+    feed: MarketFeed
+
+    def begin(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+def book_writer(venue: PublicVenue, feed: MarketFeed, *, clock: Clock, levels: int) -> BookWriter:
+    """The best way there is to keep a venue's book."""
+    if venue.library.has.get("watchOrderBook"):
+        return WatchedMarket(venue, feed, clock=clock, levels=levels)
+    return PolledBook(venue, feed, clock=clock, levels=levels)
+
+
+def show(feed: MarketFeed, bids: Sequence[Change], asks: Sequence[Change], *, ts_ns: int, at: float) -> None:
+    """Set the feed's book and tell its readers. A crossed one is shown with its problem."""
+    feed.book.reset(bids, asks)
+    _told(feed, ts_ns, at)
+
+
+def _told(feed: MarketFeed, ts_ns: int, at: float) -> None:
+    feed.book_ts_ns = ts_ns
+    book = feed.book
+    if book.is_crossed:
+        feed.problem = f"the book is crossed, best bid {book.best_bid} and best ask {book.best_ask}"
+    else:
+        feed.problem = ""
+        feed.received_at = at
+    feed.publish()
+
+
+class WatchedMarket:
+    """A book by ccxt's WebSocket, and the market's prints where it streams them."""
+
+    def __init__(self, venue: PublicVenue, feed: MarketFeed, *, clock: Clock, levels: int) -> None:
+        self.feed = feed
+        streams: list[Supervised] = [_WatchedBook(venue, feed, clock=clock, levels=levels)]
+        if venue.library.has.get("watchTrades"):
+            streams.append(_WatchedTrades(venue, feed, clock=clock))
+        self._streams = streams
+
+    def begin(self) -> None:
+        for stream in self._streams:
+            stream.begin()
+
+    async def stop(self) -> None:
+        for stream in self._streams:
+            await stream.stop()
+
+
+class _Watched(Supervised):
+    """One of ccxt's `watch_…`, called again and again. What is thrown away with a connection is its client's."""
+
+    def __init__(self, what: str, venue: PublicVenue, feed: MarketFeed, *, clock: Clock) -> None:
+        super().__init__(f"{what} of {feed.instrument.symbol} at {venue.name}", clock=clock)
+        self.feed = feed
+        self.venue = venue
+        self.symbol = feed.instrument.symbol
+
+    async def next(self, watch: Callable[[], Any], *, silent_s: float = SILENT_S) -> Any:
+        """What the library has to tell next. Raises NotReady after a silence, and the venue's errors as ours."""
+        call = Call(f"the {self.name}")
+        waiting: asyncio.Future[Any] = asyncio.ensure_future(watch())
+        try:
+            with calling(call):
+                deadline = self.clock.monotonic() + silent_s
+                while not waiting.done():
+                    until = min(deadline, self.clock.monotonic() + GLANCE_S)
+                    await _either(waiting, self.clock, until)
+                    if waiting.done():
+                        break
+                    self.glance()
+                    if self.clock.monotonic() >= deadline:
+                        raise NotReady(f"nothing was heard of the {self.name} for {silent_s:g} s")
+                return waiting.result()
+        except Exception as error:  # the edge to the library
+            raise remedy(error, call, venue=self.venue.name) from None
+        finally:
+            waiting.cancel()
+
+    def glance(self) -> None:
+        """Called while nothing comes."""
+
+    async def drop_connections(self) -> None:
+        """Have the library begin anew: it would go on waiting on a connection that only looks open."""
+        for url, client in list(self.venue.library.clients.items()):
+            if any(self.symbol in str(key) for key in (*client.futures, *client.subscriptions)):
+                self.venue.library.clients.pop(url, None)
+                await client.close()
+
+
+class _WatchedBook(_Watched):
+    def __init__(self, venue: PublicVenue, feed: MarketFeed, *, clock: Clock, levels: int) -> None:
+        super().__init__("order book", venue, feed, clock=clock)
+        self._levels = venue.tuning.book_depth(levels)
+        self._unit = venue.unit(self.symbol)
+
+    async def follow(self) -> None:
+        library, symbol = self.venue.library, self.symbol
+        try:
+            while True:
+                said = await self.next(lambda: library.watch_order_book(symbol, self._levels))
+                bids, asks = boundary.levels(said["bids"]), boundary.levels(said["asks"])
+                if self._unit != 1:
+                    bids, asks = _times(bids, self._unit), _times(asks, self._unit)
+                ts_ns = (said.get("timestamp") or 0) * boundary.MS or self.clock.now_ns()
+                show(self.feed, bids, asks, ts_ns=ts_ns, at=self.clock.monotonic())
+        finally:
+            # Else the next watch goes on with a book that missed something.
+            library.orderbooks.pop(symbol, None)
+            await self.drop_connections()
+
+    def glance(self) -> None:
+        """A quiet book is as it was, as long as its connection lives: when there is one alone, its frames say so."""
+        clients = list(self.venue.library.clients.values())
+        if self.feed.problem or len(clients) != 1 or not clients[0].last_message_at:
+            return
+        silent_s = (self.venue.library.milliseconds() - clients[0].last_message_at) / 1000
+        if silent_s < 2 * GLANCE_S:
+            self.feed.received_at = self.clock.monotonic()
+
+    def broken(self, why: str) -> None:
+        self.feed.problem = why
+        self.feed.publish()
+
+
+def _times(levels: Sequence[Change], unit: Any) -> list[Change]:
+    return [(price, size * unit) for price, size in levels]
+
+
+class _WatchedTrades(_Watched):
+    def __init__(self, venue: PublicVenue, feed: MarketFeed, *, clock: Clock) -> None:
+        super().__init__("trades", venue, feed, clock=clock)
+        self._unit = None if venue.unit(self.symbol) == 1 else venue.unit(self.symbol)
+        self._seen: dict[str, None] = {}
+
+    async def follow(self) -> None:
+        library, symbol = self.venue.library, self.symbol
+        while True:
+            # A market may be without a print for long, so silence is no trouble here: the book has its own watch.
+            for said in await self.next(lambda: library.watch_trades(symbol), silent_s=float("inf")):
+                trade = boundary.trade(said, self._unit)
+                if trade is not None and not self._known(trade):
+                    self.feed.last_trade = trade
+                    for hear in tuple(self.feed.on_trade):
+                        hear(trade)
+
+    def _known(self, trade: Trade) -> bool:
+        """Whether it was told before: venues repeat the last ones with every new subscription."""
+        if not trade.trade_id:
+            return False
+        if trade.trade_id in self._seen:
+            return True
+        self._seen[trade.trade_id] = None
+        if len(self._seen) > 2_000:
+            del self._seen[next(iter(self._seen))]
+        return False
+
+    def broken(self, why: str) -> None:
+        """Prints that were missed are missed; nothing rests on them."""
+
+
+class PolledBook:
+    """A book that is asked for, where the venue streams none that the library knows. It is as old as it says."""
+
+    def __init__(self, venue: PublicVenue, feed: MarketFeed, *, clock: Clock, levels: int) -> None:
+        self.feed = feed
+        self._venue = venue
+        self._clock = clock
+        self._levels = venue.tuning.book_depth(levels)
+        self._unit = venue.unit(feed.instrument.symbol)
+        self._job: Job | None = None
+
+    def begin(self) -> None:
+        scheduler: Scheduler = self._venue.scheduler
+        name = f"order book of {self.feed.instrument.symbol} at {self._venue.name}"
+        self._job = scheduler.every(POLL_EVERY_S, self.turn, name=name, phase_s=0, on_error=self._failed)
+
+    async def stop(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
+    async def turn(self) -> None:
+        symbol = self.feed.instrument.symbol
+        asked_at = self._clock.monotonic()
+        try:
+            said = await self._venue.ask(
+                f"fetch_order_book {symbol}", lambda venue: venue.fetch_order_book(symbol, self._levels)
+            )
+            bids, asks = boundary.levels(said["bids"]), boundary.levels(said["asks"])
+        except NotReady as error:
+            self.feed.problem = str(error)
+            self.feed.publish()
+            return
+        ts_ns = (said.get("timestamp") or 0) * boundary.MS or self._clock.now_ns()
+        show(self.feed, _times(bids, self._unit), _times(asks, self._unit), ts_ns=ts_ns, at=asked_at)
+
+    def _failed(self, error: BaseException) -> None:
+        self.feed.problem = f"asking for the book failed: {error}"
+        self.feed.publish()
+
+
+async def _either(waiting: asyncio.Future[Any], clock: Clock, until: float) -> None:
+    over = asyncio.ensure_future(clock.sleep_until(until))
+    try:
+        await asyncio.wait({waiting, over}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        over.cancel()

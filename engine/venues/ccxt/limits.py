@@ -1,0 +1,83 @@
+"""A venue's request budget as ccxt spends it: most urgent first, corrected by what the venue's answers say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+
+from engine.execution.rates import Line, Priority
+from engine.venues.ccxt.calls import current_call
+from engine.venues.ccxt.tuned.base import Budget, Tuning
+
+UNITS = 100
+"""Of the budget in one of ccxt's cost, which may be a fraction."""
+LEFT_ALONE_S = 10.0
+"""After an answer of "too many requests" that does not say for how long."""
+_SLOW_DOWN = (418, 429)
+_ORDERS = (Priority.CANCEL, Priority.CREATE)
+
+
+def budget_of(tuning: Tuning, rate_limit_ms: float) -> Budget:
+    """What may be spent. ccxt's rate is evenly spaced; ours is as much within a window of ten such spaces, or a
+    second: a whole ladder at once, and no more of them in the long run."""
+    if tuning.budget is not None:
+        return tuning.budget
+    window_s = max(1.0, rate_limit_ms / 100)
+    return Budget(limit=max(1.0, window_s * 1000 / max(rate_limit_ms, 1.0)), window_s=window_s)
+
+
+class VenueWire:
+    """What one ccxt instance reaches its venue with: a session, an address's budget, and an account's if it has one."""
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession,
+        timeout_s: float,
+        line: Line,
+        tuning: Tuning,
+        orders: Line | None = None,
+        on_connected: Callable[[str], None] = lambda url: None,
+    ) -> None:
+        self.session = session
+        self.timeout_s = timeout_s
+        self._line = line
+        self._orders = orders
+        self._tuning = tuning
+        self._on_connected = on_connected
+
+    async def turn(self, cost: float) -> None:
+        priority = current_call().priority
+        if self._orders is not None and priority in _ORDERS:
+            await self._orders.acquire(priority, UNITS)
+        # A request that costs more than the window holds, such as the whole list of markets, takes all there is.
+        most = await self._line.budget.capacity(with_reserve=False)
+        await self._line.acquire(priority, min(max(1, round(cost * UNITS)), most))
+
+    async def heard(self, status: int, headers: Mapping[str, str]) -> None:
+        lowered = {name.lower(): value for name, value in headers.items()}
+        if status in _SLOW_DOWN:
+            await self._line.ban(retry_after_s(lowered) or LEFT_ALONE_S)
+        elif (usage := self._tuning.usage(lowered)) is not None:
+            await self._line.observe(
+                int(usage.used * UNITS),
+                limit=None if usage.limit is None else int(usage.limit * UNITS),
+                reset_s=usage.reset_s,
+            )
+
+    def connected(self, url: str) -> None:
+        self._on_connected(url)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds, or a moment measured by the venue's own clock; None when it does not say."""
+    value = headers.get("retry-after", "").strip()
+    if value.replace(".", "", 1).isdigit():
+        return float(Decimal(value))
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])).total_seconds())
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,137 @@
+"""What a venue pushes of our orders: kept alive, and checked by asking whenever something may have been missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from engine.core.clock import NS, Clock
+from engine.core.errors import EngineError
+from engine.venues.ccxt import history
+from engine.venues.ccxt.calls import Call, calling
+from engine.venues.ccxt.errors import remedy
+from engine.venues.ccxt.supervised import Supervised
+
+if TYPE_CHECKING:
+    from engine.venues.ccxt.account import Account
+
+log = structlog.get_logger(__name__)
+
+SUBSCRIBED_WITHIN_S = 2.0
+OVERLAP_NS = 10 * NS
+"""Executions are asked for from so long before the gap: venue stamps are another machine's."""
+
+
+class _Watch(Supervised):
+    """Keeps one of ccxt's private subscriptions up. What comes is heard by the taps, not by whoever waits here."""
+
+    def __init__(self, name: str, streams: PrivateStreams, watch: Callable[[], Any], *, clock: Clock) -> None:
+        super().__init__(name, clock=clock)
+        self._streams = streams
+        self._watch = watch
+
+    async def follow(self) -> None:
+        account = self._streams.account
+        call = Call(self.name)
+        if self.epoch > 1:
+            self._streams.reconcile_soon()
+        while True:
+            with calling(call):
+                try:
+                    await self._watch()
+                except Exception as error:  # the edge to the library's streams
+                    raise remedy(error, call, venue=account.name) from None
+
+    def broken(self, why: str) -> None:
+        self._streams.lost(self.clock.now_ns())
+
+
+class PrivateStreams:
+    """An account's order and execution streams over all markets in use, and what is done about gaps in them.
+
+    Where the venue streams neither, or only executions come without a socket, the regular audits of the executor find
+    everything: later, but all of it.
+    """
+
+    def __init__(self, account: Account, *, clock: Clock) -> None:
+        self.account = account
+        self._clock = clock
+        self._watches: dict[tuple[str, str], _Watch] = {}
+        self._lost_ns: int | None = None
+        """Since when something may have been missed; None while all is heard."""
+        self._reconciling: asyncio.Task[None] | None = None
+        self._again = self._twice = False
+
+    def hear(self, symbol: str) -> None:
+        """Listen for a market. Where the venue streams all at once, the library keeps one subscription for all."""
+        library = self.account.library
+        for what, method in (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades")):
+            if library.has.get(what) and (what, symbol) not in self._watches:
+                watch = getattr(library, method)
+                stream = _Watch(
+                    f"{method.removeprefix('watch_')} in {symbol} at {self.account.name}",
+                    self,
+                    lambda watch=watch: watch(symbol),  # type: ignore[misc]
+                    clock=self._clock,
+                )
+                self._watches[what, symbol] = stream
+                self.lost(self._clock.now_ns())
+                stream.begin()
+
+    async def leave(self, symbol: str) -> None:
+        for key in [key for key in self._watches if key[1] == symbol]:
+            await self._watches.pop(key).stop()
+
+    async def stop(self) -> None:
+        for watch in self._watches.values():
+            await watch.stop()
+        self._watches.clear()
+        if self._reconciling is not None:
+            self._reconciling.cancel()
+            await asyncio.wait({self._reconciling})
+
+    # Gaps
+
+    def connected(self, url: str) -> None:
+        """A socket was opened, perhaps again: ccxt does that without telling whoever watches. What came meanwhile is
+        missing; and what comes before the venue has taken the subscription, which it does not always confirm."""
+        self.lost(self._clock.now_ns())
+        self.reconcile_soon()
+        self._twice = True
+
+    def lost(self, now_ns: int) -> None:
+        if self._lost_ns is None:
+            self._lost_ns = now_ns
+
+    def reconcile_soon(self) -> None:
+        """Ask for open orders and executions since the gap began, and tell them as if they had been pushed."""
+        self._again = True
+        if self._reconciling is None or self._reconciling.done():
+            self._reconciling = asyncio.get_running_loop().create_task(self._reconcile(), name="reconcile after a gap")
+
+    async def _reconcile(self) -> None:
+        wait_s = 0.5
+        while self._again:
+            self._again = False
+            since_ns = (self._lost_ns or self._clock.now_ns()) - OVERLAP_NS
+            try:
+                for symbol in self.account.symbols:
+                    for report in await history.open_orders(self.account, symbol):
+                        for hear in tuple(self.account.on_order):
+                            hear(report)
+                    for fill in await history.fills(self.account, symbol, since_ns):
+                        self.account.tell(fill)
+            except EngineError as error:
+                log.warning("a gap could not be closed yet", venue=self.account.name, reason=str(error))
+                await self._clock.sleep_until(self._clock.monotonic() + wait_s)
+                self._again = True
+                wait_s = min(2 * wait_s, 30.0)
+                continue
+            if self._twice:
+                self._again, self._twice = True, False
+                await self._clock.sleep_until(self._clock.monotonic() + SUBSCRIBED_WITHIN_S)
+            elif not self._again:
+                self._lost_ns = None

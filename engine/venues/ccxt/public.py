@@ -1,0 +1,311 @@
+"""One venue as everybody sees it: a keyless instance that holds markets, books and the request budget, once a host.
+
+Accounts borrow all of it. Markets are asked for without keys, since many venues answer a keyed request from another
+address, which a key for trading alone may not ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Hashable
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
+
+import aiohttp
+import msgspec
+
+from engine.core.clock import NS, Clock, within
+from engine.core.errors import EngineError, NotReady, Refused
+from engine.core.scheduler import Job, Scheduler
+from engine.execution.rates import Line, SlidingWindow
+from engine.market.types import Instrument
+from engine.venues.base import MarketFeed
+from engine.venues.ccxt import library
+from engine.venues.ccxt.books import BookWriter, book_writer
+from engine.venues.ccxt.calls import Call, calling
+from engine.venues.ccxt.errors import plain, remedy
+from engine.venues.ccxt.library import Library
+from engine.venues.ccxt.limits import UNITS, VenueWire, budget_of
+from engine.venues.ccxt.markets import SIGNIFICANT_DIGITS, contract_size, instrument_of
+from engine.venues.ccxt.tuned.base import MarketKind, Tuning, tuning_of
+from engine.venues.hub import MarketHub
+
+T = TypeVar("T")
+
+CLOCK_EVERY_S = 60.0
+MARKETS_EVERY_S = 3600.0
+CANCELS_SHARE = 0.2
+"""Of every budget, for cancels alone."""
+
+
+class Place(NamedTuple):
+    """Where a venue is reached, and from where: what two components must have in common to share it."""
+
+    venue_id: str
+    kind: MarketKind = "spot"
+    endpoint_override: str = ""
+    local_address: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        return ("exchanges.ccxt", *self)
+
+
+class Connections:
+    """Pooled connections and one TLS context for every venue reached from one address of ours."""
+
+    def __init__(self, local_address: str = "") -> None:
+        self._local = (local_address, 0) if local_address else None
+        self.tls: ssl.SSLContext
+
+    @property
+    def feed(self) -> Connections:
+        return self
+
+    async def start(self) -> None:
+        from engine.venues.ccxt.wire import tracing
+
+        self.tls = await asyncio.to_thread(ssl.create_default_context)
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self.tls, limit=0, limit_per_host=50, local_addr=self._local),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[tracing()],
+        )
+
+    async def stop(self) -> None:
+        await self.session.close()
+
+
+class PublicVenue:
+    """A venue's markets and public data, kept for as long as any component of this host uses it.
+
+    Readers ask through `ask`, which puts every error into the house's words. `skew_s` is the venue's clock minus ours.
+    """
+
+    def __init__(
+        self, place: Place, *, hub: MarketHub, clock: Clock, scheduler: Scheduler, timeout_s: float, book_levels: int
+    ) -> None:
+        self.place = place
+        self.tuning: Tuning = tuning_of(place.venue_id)
+        self.library: Library = None
+        self.line: Line
+        self.connections: Connections
+        self.skew_s: float | None = None
+        self._hub = hub
+        self._clock = clock
+        self.scheduler = scheduler
+        self._timeout_s = timeout_s
+        self._book_levels = book_levels
+        self._books: dict[str, tuple[BookWriter, int]] = {}
+        self._instruments: dict[str, Instrument] = {}
+        self._infos: dict[str, bytes] = {}
+        self._jobs: list[Job] = []
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def feed(self) -> PublicVenue:
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.place.venue_id
+
+    # Life
+
+    async def start(self) -> None:
+        place, hub = self.place, self._hub
+        self._connections_key = ("exchanges.ccxt", "connections", place.local_address)
+        self.connections = await hub.acquire(self._connections_key, lambda: Connections(place.local_address))
+        try:
+            await self._open()
+        except BaseException as error:
+            await self.stop()
+            self._opened.set_exception(NotReady(f"{self.name} could not be opened: {said_plainly(error)}"))
+            self._opened.exception()
+            raise
+        self._opened.set_result(None)
+
+    async def opened(self) -> None:
+        """Wait until whoever came first has opened it. Raises NotReady when that failed."""
+        await asyncio.shield(self._opened)
+
+    async def _open(self) -> None:
+        place = self.place
+        # The import takes half a second, which other services of this loop would have to wait for.
+        await asyncio.to_thread(library.exact_class, place.venue_id)
+        stock_rate_ms = float(library.exact_class(place.venue_id)().rateLimit)
+        budget = budget_of(self.tuning, stock_rate_ms)
+        self.line = self.new_line(f"{place.venue_id}", budget.limit, budget.window_s)
+        wire = VenueWire(
+            session=self.connections.session,
+            timeout_s=self._timeout_s,
+            line=self.line,
+            tuning=self.tuning,
+            on_connected=self._connected,
+        )
+        self.library = library.make(
+            place.venue_id,
+            wire=wire,
+            tls=self.connections.tls,
+            options=self.tuning.options(place.kind),
+            endpoint_override=place.endpoint_override,
+        )
+        await self._load_markets()
+        await self._ask_clock()
+        self._jobs = [
+            self.scheduler.every(CLOCK_EVERY_S, self._ask_clock, name=f"{self.name} clock"),
+            self.scheduler.every(MARKETS_EVERY_S, self._reload_markets, name=f"{self.name} markets"),
+        ]
+
+    async def stop(self) -> None:
+        for job in self._jobs:
+            job.cancel()
+        for writer, _ in self._books.values():
+            await writer.stop()
+        self._books.clear()
+        if self.library is not None:
+            await self.library.close()
+        await self._hub.release(self._connections_key)
+
+    def new_line(self, name: str, limit: float, window_s: float) -> Line:
+        return Line(
+            SlidingWindow(
+                self._clock,
+                limit=max(1, round(limit * UNITS)),
+                window_s=window_s,
+                reserve=int(limit * UNITS * CANCELS_SHARE),
+            ),
+            name=name,
+            clock=self._clock,
+            scheduler=self.scheduler,
+            max_waiting=500,
+            max_wait_s=5.0,
+        )
+
+    def _connected(self, url: str) -> None:
+        """A socket of public data: its books notice by themselves."""
+
+    # Questions
+
+    async def ask(self, what: str, question: Callable[[Library], Awaitable[T]]) -> T:
+        """Ask for public data. Raises the errors of `engine.core.errors`."""
+        call = Call(what)
+        with calling(call):
+            try:
+                return await question(self.library)
+            except Exception as error:  # the edge to the library: a strange answer makes it raise anything
+                raise remedy(error, call, venue=self.name) from None
+
+    # Markets
+
+    async def _load_markets(self) -> None:
+        await self.ask("load_markets", lambda venue: venue.load_markets())
+        self._pack()
+
+    async def _reload_markets(self) -> None:
+        """Ticks change and markets come; a venue that does not answer keeps what is known."""
+        traded = list(self._instruments)
+        try:
+            await self.ask("load_markets", lambda venue: venue.load_markets(True))
+        except EngineError:
+            return
+        self._pack()
+        self._instruments.clear()
+        for symbol in traded:
+            if symbol in self.library.markets:
+                await self.instrument(symbol)
+
+    def _pack(self) -> None:
+        """Keep what the venue said of its markets as bytes: as dicts it takes twice the room of all the rest."""
+        markets = self.library.markets
+        by_id = (one for some in self.library.markets_by_id.values() for one in some)
+        self._infos = {symbol: msgspec.json.encode(market.get("info")) for symbol, market in markets.items()}
+        for market in (*markets.values(), *by_id):
+            market["info"] = {}
+
+    def _unpack(self, symbol: str) -> None:
+        """Give the market its own words back: the library reads some of them when it sends an order."""
+        market = self.library.markets[symbol]
+        info = msgspec.json.Decoder(float_hook=Decimal).decode(self._infos[symbol])
+        market["info"] = info
+        for other in self.library.markets_by_id.get(market["id"], ()):
+            if other.get("symbol") == symbol:
+                other["info"] = info
+
+    def market(self, symbol: str) -> dict[str, Any]:
+        """The library's own description. Raises Refused for a market the venue does not have."""
+        found: dict[str, Any] | None = self.library.markets.get(symbol)
+        if found is None:
+            raise Refused(f"{self.name} has no market {symbol} of the kind {self.place.kind}.")
+        return found
+
+    def known_instrument(self, symbol: str) -> Instrument:
+        """Raises Refused for what is not there or cannot be traded, NotReady for what must be asked about first."""
+        if symbol not in self._instruments:
+            market = self.market(symbol)
+            if self.library.precisionMode == SIGNIFICANT_DIGITS:
+                raise NotReady(f"The tick of {symbol} at {self.name} follows from its price, which is not known yet.")
+            self._unpack(symbol)
+            self._instruments[symbol] = instrument_of(market, mode=self.library.precisionMode)
+        return self._instruments[symbol]
+
+    async def instrument(self, symbol: str) -> Instrument:
+        if symbol not in self._instruments and self.library.precisionMode == SIGNIFICANT_DIGITS:
+            market = self.market(symbol)
+            said = await self.ask(f"fetch_ticker {symbol}", lambda venue: venue.fetch_ticker(symbol))
+            self._unpack(symbol)
+            self._instruments[symbol] = instrument_of(market, mode=SIGNIFICANT_DIGITS, price=said.get("last"))
+        return self.known_instrument(symbol)
+
+    def unit(self, symbol: str) -> Decimal:
+        return contract_size(self.market(symbol))
+
+    # Books
+
+    def open_book(self, symbol: str) -> MarketFeed:
+        """The shared feed of a market, begun by the first who wants it."""
+        writer, readers = self._books.get(symbol) or (self._new_book(symbol), 0)
+        self._books[symbol] = writer, readers + 1
+        return writer.feed
+
+    def _new_book(self, symbol: str) -> BookWriter:
+        feed = MarketFeed(self.known_instrument(symbol), source=self.name)
+        feed.problem = f"the book of {symbol} at {self.name} has not come yet"
+        writer = book_writer(self, feed, clock=self._clock, levels=self._book_levels)
+        writer.begin()
+        return writer
+
+    async def close_book(self, symbol: str) -> None:
+        if symbol not in self._books:
+            return
+        writer, readers = self._books[symbol]
+        if readers > 1:
+            self._books[symbol] = writer, readers - 1
+            return
+        del self._books[symbol]
+        await writer.stop()
+
+    # The clock
+
+    async def _ask_clock(self) -> None:
+        """How far the venue's clock is from ours, to half of the time the question took."""
+        if not self.library.has.get("fetchTime"):
+            return
+        asked_ns, asked = self._clock.now_ns(), self._clock.monotonic()
+        try:
+            said = await within(
+                self._timeout_s, self.ask("fetch_time", lambda venue: venue.fetch_time()), clock=self._clock
+            )
+        except (EngineError, TimeoutError):
+            self.skew_s = None
+            return
+        took_s = self._clock.monotonic() - asked
+        if isinstance(said, int) and not isinstance(said, bool):
+            self.skew_s = (said * 1_000_000 - asked_ns) / NS - took_s / 2
+            # What the library takes from its stamps, in milliseconds, where a venue reads it.
+            self.library.options["timeDifference"] = round(-self.skew_s * 1000)
+
+
+def said_plainly(error: BaseException) -> str:
+    return str(error) if isinstance(error, EngineError) else plain(error)

@@ -1,0 +1,143 @@
+"""The seam: everything about a venue that ccxt gets wrong or does not say, with what is safe where nobody looked.
+
+A venue's module holds `class Tuned(Tuning)` and overrides what it knows better. It imports nothing of ccxt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from engine.market.types import OrderRequest
+from engine.venues.ccxt.ids import PLAIN, IdForm
+
+MarketKind = Literal["spot", "linear"]
+
+PARENTS = {
+    "bequant": "hitbtc",
+    "binanceus": "binance",
+    "bybiteu": "bybit",
+    "bybitid": "bybit",
+    "fmfwio": "hitbtc",
+    "gateeu": "gate",
+    "myokx": "okx",
+    "okxus": "okx",
+}
+"""Venues that are another one under a second name, and are tuned as that one is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So much within a window; weight is ccxt's cost for a venue's requests, 1 each for an account's orders."""
+
+    limit: float
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a venue says in its headers: its own count in the current window, in the unit of the budget."""
+
+    used: float
+    limit: float | None = None
+    reset_s: float | None = None
+
+
+class Tuning:
+    """A venue nobody has looked at: the slow and safe way wherever there is a choice."""
+
+    # Client order ids
+
+    ids: IdForm = PLAIN
+    """How ours are spelled there; `NoIds()` where there are none."""
+    id_names: tuple[str, ...] = ()
+    """Where the venue's own words hold our id, beside the usual names."""
+    finds_by_client_id = False
+    """The venue answers about one order by our id at once, also when it has ended: then that answer settles a doubt."""
+    cancels_by_client_id = False
+    """A cancel may name our id, so that an order is cancelled that was never answered."""
+
+    # Requests
+
+    serial = False
+    """One private request at a time: a nonce that arrives late is refused."""
+    budget: Budget | None = None
+    """Of an address; None: ccxt's own rate."""
+    order_budget: Budget | None = None
+    """Of an account, for creates and cancels together, where the venue counts them by itself."""
+
+    # Orders
+
+    batch = 0
+    """How many orders one request may place; 0: each by itself. Only where each has an answer of its own."""
+    cancel_batch = 0
+    """How many orders of one market one request may cancel; 0: each by itself."""
+    cancel_is_final = False
+    """The answer to a cancel says that the order is gone, with what had filled; else it is asked about after."""
+    asks_after_create = False
+    """The answer to a create is an id alone, and the order may have been refused after that: it is asked about."""
+
+    # History
+
+    open_orders_page = 0
+    """A list of open orders as long as this may go on, and proves no absence; 0: it is always whole."""
+    fills_page = 0
+    """How many executions at most come at once; 0: as ccxt's features say."""
+    fills_window_s = 0
+    """How long a time one question may span; 0: as ccxt's features say."""
+
+    # Books
+
+    book_limits: tuple[int, ...] = ()
+    """The depths that may be asked for, shallowest first; empty: any."""
+
+    def options(self, kind: MarketKind) -> dict[str, Any]:
+        """ccxt's options for the venue, beside what all get."""
+        return {}
+
+    def order_params(self, request: OrderRequest) -> dict[str, Any]:
+        """What a create carries beside symbol, side, size, price and id."""
+        return {"postOnly": True} if request.post_only else {}
+
+    def status_of(self, said: Mapping[str, Any]) -> str | None:
+        """What an order's status means, where ccxt's word for it is not true; None: ccxt's word.
+
+        One of open, canceling, canceled, closed, rejected. How much filled is told by the numbers, never by this.
+        """
+        return None
+
+    def would_take(self, text: str) -> bool:
+        """Whether a refusal says that a post-only order would have traded, where ccxt has no name for that."""
+        return False
+
+    def is_refusal(self, text: str) -> bool:
+        """Whether an error ccxt has no name for is a definite no to an order. Be sure: else what rests is forgotten."""
+        return False
+
+    def refused(self, said: Mapping[str, Any]) -> str:
+        """Why one order of a batch was refused, by its answer; empty when it was not."""
+        return ""
+
+    def usage(self, headers: Mapping[str, str]) -> Usage | None:
+        """What the venue counted of our budget, by an answer's headers with names in lower case."""
+        return None
+
+    def book_depth(self, wanted: int) -> int:
+        """The shallowest depth on offer that shows as much."""
+        return next((depth for depth in self.book_limits if depth >= wanted), max(self.book_limits, default=wanted))
+
+
+def tuning_of(venue_id: str) -> Tuning:
+    """A venue's tuning, or the safe one where there is none."""
+    name = f"engine.venues.ccxt.tuned.{PARENTS.get(venue_id, venue_id)}"
+    if find_spec(name) is None:
+        return Tuning()
+    found: Tuning = import_module(name).Tuned()
+    return found
+
+
+def is_tuned(venue_id: str) -> bool:
+    return find_spec(f"engine.venues.ccxt.tuned.{PARENTS.get(venue_id, venue_id)}") is not None
