@@ -23,6 +23,8 @@ from strategies.choices import Mode
 
 PAPER = "exchanges.paper"
 REPLAY = "exchanges.replay"
+PUBLIC = "_public"
+"""Behind a venue's name: its public data, where an account on paper takes the name itself."""
 GROUP = "service.group"
 SENDING = ("marketmaking.executors.live", "marketmaking.executors.canary", "marketmaking.executors.paper")
 DRY_RUN = "marketmaking.executors.dry_run"
@@ -104,7 +106,7 @@ def blueprint(
         if name in traded and mode is Mode.SHADOW:
             laid[name] = _public(spec, market, registry)
         elif name in traded:
-            source = f"{name}_public"
+            source = f"{name}{PUBLIC}"
             if source in components:
                 raise BlueprintError(
                     f"The component {source} stands in the way: {name} trades on paper, and its public data take "

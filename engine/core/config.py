@@ -349,7 +349,7 @@ class _Reading:
             return None
         if shape.kind is Kind.REFERENCE:
             able = self._able(shape.protocols)
-            suggestion = f'Write "@{value}"' if value in self._entries else ""
+            suggestion = f'Write "@{value}"' if isinstance(value, str) and value in self._entries else ""
             suggestion = suggestion or (f'Write "@{able[0]}"' if able else "")
             return self._refuse(at, f"{at.field} must be {shape.in_words()}, was {shown(value)}", suggestion)
         if isinstance(value, list) and shape.kind in (Kind.LIST, Kind.ANY):

@@ -357,3 +357,9 @@ def test_everything_needed_is_loaded_before(tree: dict[str, Any]) -> None:
     assert sorted(order) == sorted(config.components)
     for name, spec in config.components.items():
         assert all(order.index(needed) < order.index(name) for needed in spec.needs)
+
+
+def test_a_list_where_a_reference_belongs_is_refused_in_words() -> None:
+    text = 'service: "@mid"\ncomponents: {mid: {id: prices.mid, args: {market: []}}}\n'
+    with pytest.raises(ConfigError, match="market must be a reference to MarketSource, was a list of 0"):
+        load_config(text, filename="it.yaml", registry=Registry.installed())

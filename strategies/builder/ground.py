@@ -1,0 +1,63 @@
+"""What a draft stands on: the installed components and, once chosen, the market it is to run on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from engine.core.catalog import Catalog, Entry
+from engine.core.config import ConfigError, Document, Problem, check_config
+from engine.core.container import Container
+from engine.core.plugins import Registry
+from strategies.blueprint import PAPER, REPLAY, BlueprintError, MarketFacts, blueprint
+from strategies.choices import Mode
+
+FUNDED = Decimal(1_000_000)
+"""A balance to try a configuration with; what it is deployed with is said then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """Without a market a text is checked as a file of its own; with one, as the deployment it would become."""
+
+    catalog: Catalog
+    registry: Registry
+    market: MarketFacts | None = None
+
+    def problems(self, document: Document, text: str) -> tuple[Problem, ...]:
+        """Everything that keeps the text from running, resolved, type-checked and built, though nothing is loaded."""
+        try:
+            if self.market is not None:
+                document = blueprint(
+                    yaml=text,
+                    mode=Mode.PAPER,
+                    market=self.market,
+                    registry=self.registry,
+                    funding={self.market.base: FUNDED, self.market.quote: FUNDED},
+                    filename=document.filename,
+                )
+            config = check_config(document, registry=self.registry)
+            if self.market is not None:
+                Container(config, self.registry)
+        except ConfigError as error:
+            return tuple(error.problems)
+        except BlueprintError as error:
+            return (Problem(file=document.filename, line=1, column=1, path="", message=str(error)),)
+        return ()
+
+    def offered(self) -> list[Entry]:
+        """What may be put into a draft. Paper and recordings are brought by a deployment's mode."""
+        brought = (PAPER, REPLAY) if self.market is not None else ()
+        return [entry for entry in self.catalog.entries.values() if entry.id not in brought]
+
+    def fits(self, component: str, protocols: Sequence[type]) -> bool:
+        """Whether a component of this id can be given there. A venue also stands for the account that trades on it."""
+        ids = [component]
+        if self.market is not None and component.startswith("exchanges."):
+            ids.append(PAPER)
+        entries = [self.catalog.entries[id] for id in ids if id in self.catalog.entries]
+        return any(protocol in entry.seams for entry in entries for protocol in protocols)
+
+    def compatible(self, protocols: Sequence[type]) -> list[Entry]:
+        return [entry for entry in self.offered() if self.fits(entry.id, protocols)]
