@@ -34,6 +34,7 @@ from engine.metrics.events import HaltCompleted, Notice, RiskTriggered, StateCha
 from engine.metrics.reporter import Reporter
 from engine.risk.base import Guard, KillSwitch, RiskState
 from engine.venues.base import MarketFeed, MarketSource
+from engine.venues.capabilities import MeasuresClock, offered
 
 SWEEP_S = 5.0
 """How long a pause or a halt tries before it says that the venue is not proven clean, and goes on trying."""
@@ -110,6 +111,7 @@ class MarketMaking(Component):
         instrument = self.feed.instrument
         self.account = Account(instrument, restore=runtime.restore)
         self._rounding = Rounding(instrument)
+        self._venue_clock = offered(self.exchange, MeasuresClock)
         before_ns = runtime.clock.now_ns()
         self.tracker = self.executor.attach(self)
         if self.tracker.symbol != self.symbol:
@@ -327,6 +329,8 @@ class MarketMaking(Component):
     def _risk_state(self) -> RiskState:
         clock = self.runtime.clock
         reference = self._reference()
+        if self._venue_clock is not None:
+            self.activity.skew_s = self._venue_clock.clock_skew_s()
         return RiskState(
             ts_ns=clock.now_ns(),
             monotonic=clock.monotonic(),

@@ -124,6 +124,15 @@ class AnswersByClientId(Protocol):
 
 
 @runtime_checkable
+class MeasuresClock(Protocol):
+    """A venue that is asked for its time now and then."""
+
+    def clock_skew_s(self) -> float | None:
+        """The venue's clock minus ours, as last measured; None while it is not known."""
+        ...
+
+
+@runtime_checkable
 class CancelsAfter(Protocol):
     """A venue with a dead man's switch: unless told again in time, it cancels everything by itself (Q13)."""
 

@@ -163,10 +163,8 @@ class CcxtVenue(Component):
     def public_key(self, symbol: str) -> Hashable:
         return (*self._place, symbol)
 
-    @property
-    def skew_s(self) -> float | None:
-        """The venue's clock minus ours; None when it does not tell its time."""
-        return self._open_venue.skew_s
+    def clock_skew_s(self) -> float | None:
+        return None if self._venue is None else self._venue.skew_s
 
     async def ticker(self, symbol: str) -> Ticker:
         venue = self._open_venue

@@ -53,10 +53,10 @@ async def test_it_knows_the_market_exactly(desk: Desk) -> None:
 
 
 async def test_its_clock_is_measured(desk: Desk, venue: Venue) -> None:
-    assert abs(desk.component.skew_s or 0) < 1
+    assert abs(desk.component.clock_skew_s() or 0) < 1
     venue.clock.move(30)
     await desk.component._venue._ask_clock()
-    assert desk.component.skew_s == pytest.approx(30, abs=1)
+    assert desk.component.clock_skew_s() == pytest.approx(30, abs=1)
 
 
 async def test_a_book_is_shown_exactly_and_follows(desk: Desk, venue: Venue) -> None:
