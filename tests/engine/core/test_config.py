@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.config import Config, Reference, dump_config, load_config, load_order
+from engine.core.plugins import Registry
 from engine.core.problems import ConfigError, Problem
 from tests.engine.core.doubles import REGISTRY, Colour
 
