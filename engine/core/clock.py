@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from engine.core.errors import OutcomeUnknown
+
 NS = 1_000_000_000
 T = TypeVar("T")
 
@@ -43,17 +45,28 @@ class SystemClock:
 
 
 async def within(seconds: float, call: Coroutine[Any, Any, T], *, clock: Clock) -> T:
-    """Await an answer for so long by the clock, then give it up. Raises TimeoutError."""
+    """Await an answer for so long by the clock, then give it up.
+
+    Raises TimeoutError, or OutcomeUnknown when what should have answered was cancelled by somebody else.
+    """
     answer = asyncio.ensure_future(call)
     over = asyncio.ensure_future(clock.sleep_until(clock.monotonic() + seconds))
     try:
         await asyncio.wait({answer, over}, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             raise TimeoutError
+        if answer.cancelled():
+            raise OutcomeUnknown("The call was cancelled on its way, and not by us.")
         return answer.result()
     finally:
         over.cancel()
         answer.cancel()
+
+
+def earliest_ns(clock: Clock, *, ts_ns: int, at: float) -> int:
+    """The UTC stamp of a past moment, even if the wall clock has been set right since: what it said at the time, or
+    what it says now of a moment so long ago by the monotonic clock, whichever is earlier."""
+    return min(ts_ns, clock.now_ns() - round((clock.monotonic() - at) * NS))
 
 
 def utc(ns: int) -> datetime:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Mapping
-from decimal import setcontext
+from decimal import localcontext, setcontext
 from itertools import count
 from secrets import token_hex
 from typing import Any, TypeVar, cast
@@ -23,6 +23,7 @@ from engine.core.clock import Clock, SystemClock
 from engine.core.component import AlwaysPermitted, Component, Hear, Identity, Permit, Runtime, Secure, at_once
 from engine.core.config import ComponentSpec, Config, ConfigError, Problem, Reference, load_order
 from engine.core.decimals import MONEY
+from engine.core.edge import ENDINGS, LeftTheLoop, as_failure, kept_in
 from engine.core.errors import EngineError
 from engine.core.inbox import Inbox
 from engine.core.log import bind_identity
@@ -32,7 +33,7 @@ from engine.core.plugins import Registry
 from engine.core.scheduler import JobScope, Scheduler
 from engine.core.service import Restore, Service
 from engine.core.states import Trigger
-from engine.core.watchdog import running, unwatched
+from engine.core.watchdog import running, unwatched, watched_for
 from engine.market.types import Trade
 from engine.metrics.base import Relay, Sink
 from engine.metrics.events import Notice, StateChanged
@@ -165,9 +166,16 @@ class Container:
         await asyncio.shield(self._unload_task)
 
     async def within(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
-        """Run a command of the service in its own context: its identity on every log line, our decimal arithmetic."""
-        task: asyncio.Task[Answer] = self._task(coroutine, name="command")
-        return await task
+        """Run a command of the service as its own code: watched, with its identity on every log line, in our decimal
+        arithmetic. In the task that asks, so that what it does next comes at the same turn of the loop."""
+        log_as = self._context.run(structlog.contextvars.get_contextvars)
+        fail = self._failure_of(self.config.service)
+        with localcontext(MONEY), structlog.contextvars.bound_contextvars(**log_as), watched_for(fail):
+            try:
+                return await kept_in(coroutine, "a command")
+            except LeftTheLoop as error:
+                self._fail(self.config.service, error)
+                raise
 
     def _enter(self, old: str, new: str) -> None:
         if self._phase != old:
@@ -317,6 +325,8 @@ class Container:
                     callback(news)
                 except Exception as error:  # the container's edge: the feed has other readers
                     self._fail(owner, error)
+                except ENDINGS as error:
+                    self._fail(owner, as_failure(error, f"what {owner} does when it hears"))
 
             def hear(news: Any) -> None:
                 is_state = not isinstance(news, Trade)
@@ -332,7 +342,9 @@ class Container:
             self._fail(owner, error)
 
     def _task(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
-        return asyncio.get_running_loop().create_task(coroutine, name=name, context=self._context.copy())
+        task = asyncio.get_running_loop().create_task(kept_in(coroutine, name), name=name, context=self._context.copy())
+        task.add_done_callback(lambda _: coroutine.close())  # when it was cancelled before it began
+        return task
 
 
 def _build(config: Config, registry: Registry) -> dict[str, object]:
@@ -349,6 +361,8 @@ def _build(config: Config, registry: Registry) -> dict[str, object]:
             built[name] = cls(**{key: _filled(value, built) for key, value in spec.args.items()})
         except (ValueError, TypeError, EngineError) as error:
             problems.append(_problem(config, spec, f"{spec.id} refuses its arguments: {_words(error)}"))
+        except ENDINGS as error:
+            problems.append(_problem(config, spec, as_failure(error, f"the constructor of {spec.id}").args[0]))
     service = built.get(config.service)
     if service is not None and (missing := lacks(service, Service)):
         what = f"{config.components[config.service].id} cannot be the service: it lacks {', '.join(missing)}"

@@ -19,6 +19,7 @@ import structlog
 
 from engine.core.clock import Clock
 from engine.core.decimals import MONEY
+from engine.core.edge import ENDINGS, as_failure, is_our_wish
 from engine.core.errors import EngineError
 from engine.core.watchdog import Watchdog
 
@@ -103,6 +104,10 @@ class Job:
             await self._work()
         except Exception as error:  # the scheduler's edge: one job must not hurt the others
             self._fail(error)
+        except ENDINGS as error:
+            if is_our_wish(error):
+                raise
+            self._fail(as_failure(error, self.name))
         if scheduler.slots == slot:
             # No slot came meanwhile, so the loop was held. Who holds it long rests long: the others have theirs to do.
             held_s = clock.monotonic() - began

@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from types import FrameType
 from typing import NamedTuple
@@ -33,13 +33,18 @@ running: ContextVar[Callable[[BaseException], None] | None] = ContextVar("runnin
 
 
 @contextmanager
-def unwatched() -> Iterator[None]:
-    """The house's own work on behalf of a service, which nobody shall be thrown out of."""
-    token = running.set(None)
+def watched_for(fail: Callable[[BaseException], None] | None) -> Iterator[None]:
+    """What runs here is the code of the service that `fail` tells; None: the house's own."""
+    token = running.set(fail)
     try:
         yield
     finally:
         running.reset(token)
+
+
+def unwatched() -> AbstractContextManager[None]:
+    """The house's own work on behalf of a service, which nobody shall be thrown out of."""
+    return watched_for(None)
 
 
 class HeldTheLoop(EngineError):

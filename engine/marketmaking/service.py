@@ -100,6 +100,7 @@ class MarketMaking(Component):
         self._swept = asyncio.Event()
         self._resets = 0
         self._balances_due = 0.0
+        self._balances: asyncio.Task[None] | None = None
         self._loaded = False
         self._clearing: asyncio.Task[None] | None = None
 
@@ -156,6 +157,14 @@ class MarketMaking(Component):
         self.machine.fire(Trigger.START, reason)
         if self._clearing is not None:
             self._clearing.cancel()
+        try:
+            await self._come_up(reason)
+        except EngineError as error:
+            if self._still(State.STARTING):
+                await self.pause(f"Not started: {error}")
+            raise
+
+    async def _come_up(self, reason: str) -> None:
         refusal = self._forbidden() or await self._make_ready()
         if not self._still(State.STARTING):
             return  # paused or halted meanwhile
@@ -432,11 +441,13 @@ class MarketMaking(Component):
         now = self.runtime.clock.monotonic()
         if now < self._balances_due and not (self.account.is_stale and self.executor.immediate):
             return
+        if self._balances is not None and not self._balances.done():
+            return
         self._balances_due = now + (1 if self.account.is_stale else BALANCES_EVERY_S)
         if self.executor.immediate:
             await self._refresh_balances()
         else:
-            self.runtime.spawn(self._refresh_balances(), f"balances {self.symbol}")
+            self._balances = self.runtime.spawn(self._refresh_balances(), f"balances {self.symbol}")
 
     async def _refresh_balances(self) -> None:
         try:

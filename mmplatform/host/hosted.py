@@ -177,7 +177,7 @@ class Hosted:
         was_halted = record.observed in HALTED and not is_reset
         if record.kill_reason or record.wanted is Wanted.HALTED or was_halted:
             await self._clear_leftovers()
-            await service.halt(record.kill_reason or record.observed_reason)
+            await self._within(service.halt(record.kill_reason or record.observed_reason))
         elif record.observed is State.FAULTED and not is_reset:
             await self._clear_leftovers()
             await self._take_down()
@@ -186,14 +186,14 @@ class Hosted:
             await self._clear_leftovers()
             self._show(record.wanted_reason if record.is_pending else loss or record.observed_reason)
         elif record.is_pending:
-            await service.start(record.wanted_reason)
+            await self._within(service.start(record.wanted_reason))
         elif not _was_quoting(record):
             await self._clear_leftovers()
             self._show(record.observed_reason)
         elif not loss:
-            await service.start("resumed after a planned change of host")
+            await self._within(service.start("resumed after a planned change of host"))
         elif record.resumes:
-            await service.start(f"resumed after host loss: {loss}")
+            await self._within(service.start(f"resumed after host loss: {loss}"))
         else:
             reason = f"paused after host loss: {loss}"
             await self._clear_leftovers()
@@ -208,7 +208,7 @@ class Hosted:
 
     async def _clear_leftovers(self) -> None:
         if isinstance(self.service, TakesOver):
-            await self.service.clear_leftovers()
+            await self._within(self.service.clear_leftovers())
 
     # Commands
 
@@ -246,15 +246,15 @@ class Hosted:
             elif service is None:
                 self.journal.note(f"Not started while {state}: {self._fault}", level="warning")
             elif wanted is Wanted.ACTIVE:
-                await service.start(reason)
+                await self._within(service.start(reason))
             elif state not in HALTED:
-                await service.pause(reason)
+                await self._within(service.pause(reason))
             elif state is State.HALTING:
                 self.journal.note("Not reset: the venue has not yet confirmed that nothing rests.", level="warning")
             elif self.kill_reason:
                 self.journal.note(f"Not reset: {self.kill_reason}", level="warning")
             else:
-                await service.reset(reason)
+                await self._within(service.reset(reason))
         except EngineError as error:
             self.journal.note(f"The command could not be carried out: {error}", level="error")
 
@@ -265,7 +265,7 @@ class Hosted:
                 if self.service is None and not await self._build_anew(reason):
                     return
         if self.service is not None:
-            await self.service.halt(reason)
+            await self._within(self.service.halt(reason))
 
     async def _build_anew(self, reason: str) -> bool:
         """After a fault: a new component tree under a new token, from the record as it then stands."""
@@ -289,6 +289,11 @@ class Hosted:
         self._show(reason)
         return True
 
+    async def _within(self, command: Coroutine[Any, Any, None]) -> None:
+        """Have the service do something in its own context: its code is watched, its name is on every log line."""
+        assert self.container is not None
+        await self.container.within(command)
+
     # Going
 
     async def silence(self, reason: str) -> None:
@@ -298,7 +303,7 @@ class Hosted:
         self.silenced = reason
         log.error("falling silent", deployment=self.id, reason=reason)
         if self.service is not None and self._rehearsal is None:
-            await self.service.pause(reason)
+            await self._within(self.service.pause(reason))
 
     async def hand_over(self, reason: str) -> None:
         """Leave in order: cancel, write, release."""
@@ -311,7 +316,7 @@ class Hosted:
             await self._end_replay(f"It was stopped before its end: {reason}.")
             return
         if self.service is not None and self.state not in HALTED:
-            await self.service.pause(reason)
+            await self._within(self.service.pause(reason))
         await self._take_down()
         # Until it was up nobody has acted on the loss of an earlier holder: the next one must still hear of it.
         await self._release(in_order=self._is_up or self.lost_slot is None)
@@ -437,7 +442,7 @@ class Hosted:
             return
         self._is_leaving = True
         if self.service is not None and self.state not in HALTED:
-            await self.service.pause("the recording is over")
+            await self._within(self.service.pause("the recording is over"))
         await self._take_down()
         await self._end_replay(problem)
 

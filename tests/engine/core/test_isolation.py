@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -27,7 +28,9 @@ from engine.metrics.sinks import Memory
 from engine.testing import AURORA, ManualClock
 from engine.venues.base import MarketFeed
 
-Trouble = Literal["none", "raises", "waits", "loops", "blocks", "swallows", "floods", "hogs"]
+Trouble = Literal[
+    "none", "raises", "exits", "cancels", "spawns", "waits", "loops", "blocks", "swallows", "floods", "hogs"
+]
 
 
 class Service(TickService):
@@ -49,6 +52,12 @@ class Service(TickService):
         match self.trouble:
             case "raises":
                 raise ValueError("a mistake")
+            case "exits":
+                sys.exit("a library that thinks the process is its own")
+            case "cancels":
+                raise asyncio.CancelledError
+            case "spawns":
+                self.runtime.spawn(self._cancel_ourselves(), "beside")
             case "waits":
                 await asyncio.Event().wait()
             case "loops":
@@ -73,6 +82,9 @@ class Service(TickService):
                     pass
             except Exception:
                 continue
+
+    async def _cancel_ourselves(self) -> None:
+        raise asyncio.CancelledError
 
     async def stand_down(self, reason: str) -> None:
         self.stood_down = True
@@ -131,6 +143,9 @@ async def house() -> AsyncIterator[House]:
     ("trouble", "reason"),
     [
         ("raises", "one failed: ValueError a mistake"),
+        ("exits", "one failed: tick wanted the whole process to end (a library that thinks the process is its own)"),
+        ("cancels", "one failed: tick was cancelled, and not by us"),
+        ("spawns", "one failed: one.beside was cancelled, and not by us"),
         ("waits", "one failed: tick has not ended within 0.3 s"),
         ("loops", " s in Service.tick"),
         ("blocks", " s in Service.tick"),

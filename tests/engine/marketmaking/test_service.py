@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from engine.core.clock import NS
-from engine.core.errors import AuthRejected, EngineError
+from engine.core.errors import AuthRejected, EngineError, NotReady
 from engine.core.service import Restore, Service
 from engine.core.states import State, TransitionRefused
 from engine.market.types import Fill, MarketStatus, OrderReport, OrderStatus, Side
+from engine.marketmaking.base import Trip
 from engine.metrics.events import (
     FillRecorded,
     HaltCompleted,
@@ -23,6 +24,7 @@ from engine.metrics.events import (
     Sample,
     StateChanged,
 )
+from engine.risk.base import RiskState
 from engine.testing import settle
 from tests.engine.desk import Desk
 
@@ -294,6 +296,24 @@ async def test_a_start_that_is_not_allowed_ends_paused_with_the_reason(why: str)
     assert (halt or "lease has run out") in desk.service.machine.reason
     await desk.run(2)
     assert not [call for call, _ in desk.venue.calls if call == "place"]
+    await desk.close()
+
+
+class Unready:
+    """A kill switch that cannot judge yet."""
+
+    def check(self, state: RiskState) -> Trip | None:
+        raise NotReady("The index is not there yet.")
+
+
+async def test_a_start_whose_kill_switch_cannot_be_asked_ends_paused_with_the_reason() -> None:
+    desk = await Desk().open()
+    desk.service.killswitch = Unready()
+    with pytest.raises(NotReady):
+        await desk.service.start("test")
+    assert desk.service.machine.state is State.PAUSED
+    assert desk.service.machine.reason == "Not started: The index is not there yet."
+    assert not desk.venue.resting(Side.BUY)
     await desk.close()
 
 

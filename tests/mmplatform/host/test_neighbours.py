@@ -10,9 +10,10 @@ import structlog
 from engine.core.component import Component
 from engine.core.log import configure
 from engine.core.plugins import Registry
-from engine.marketmaking.base import QuoteContext
+from engine.marketmaking.base import QuoteContext, Trip
 from engine.marketmaking.draft import Draft
 from engine.metrics.events import Notice
+from engine.risk.base import RiskState
 from strategies.models import Deployment, Revision
 from tests.mmplatform.host.conftest import YAML, Desk
 from tests.mmplatform.host.test_host import Watch, watch
@@ -50,12 +51,23 @@ GARBLED = "The venue said \ud83d, then \0."
 READABLE = "The venue said \ufffd, then \ufffd."
 
 
+class Unending(Component):
+    """A kill switch with the same mistake: it is asked while a deployment starts, before any tick."""
+
+    def check(self, state: RiskState) -> Trip | None:
+        while True:
+            pass
+
+
 def with_strategy(desk: Desk, id: str) -> Deployment:
+    before, rest = YAML.split("    id: marketmaking.inventory_spread\n")
+    return running(desk, before + f"    id: {id}\n" + rest[rest.index("  guard:") :])
+
+
+def running(desk: Desk, yaml: str) -> Deployment:
     deployment = desk.deployment()
 
     def rewrite() -> None:
-        before, rest = YAML.split("    id: marketmaking.inventory_spread\n")
-        yaml = before + f"    id: {id}\n" + rest[rest.index("  guard:") :]
         revision = Revision.objects.create(
             client=desk.client,
             strategy=desk.revision.strategy,
@@ -97,6 +109,25 @@ async def test_a_strategy_without_end_is_faulted_and_its_neighbour_keeps_quoting
         assert watch.one("select token from strategies_deployment where id = %s", healthy.pk) == token
 
 
+async def test_a_kill_switch_without_end_faults_the_start_and_the_neighbour_keeps_quoting(
+    watch: Watch, desk: Desk, plain_log: None
+) -> None:
+    healthy, ill = desk.deployment(), running(desk, YAML.replace("killswitches.manual", "test.unending"))
+    registry = Registry.installed().with_components({"test.unending": Unending})
+    watch.command("start", healthy)
+    async with watch.host(registry=registry):
+        await watch.until(lambda: watch.resting(healthy) == 4)
+        token = watch.one("select token from strategies_deployment where id = %s", healthy.pk)
+        watch.command("start", ill)
+
+        reason = await watch.until_state(ill, "faulted")
+
+        assert "in Unending.check" in reason
+        assert watch.state(healthy)[0] == "active"
+        await watch.until(lambda: watch.resting(healthy) == 4)
+        assert watch.one("select token from strategies_deployment where id = %s", healthy.pk) == token
+
+
 async def test_text_that_nobody_can_write_down_costs_nobody_anything_and_is_told_as_far_as_it_can_be_read(
     watch: Watch, desk: Desk
 ) -> None:
@@ -114,5 +145,5 @@ async def test_text_that_nobody_can_write_down_costs_nobody_anything_and_is_told
         await watch.until(lambda: watch.one(shown, ill.pk, READABLE))
 
         assert watch.state(healthy)[0] == watch.state(ill)[0] == "active"
-        assert watch.resting(healthy) == 4
+        await watch.until(lambda: watch.resting(healthy) == 4)
         assert watch.one(tokens) == before
