@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from engine.core.clock import Clock, within
+from engine.core.clock import Clock, earliest_ns, within
 from engine.core.component import Secure, at_once
 from engine.core.errors import AuthRejected, EngineError, NotReady, OutcomeUnknown, PermitLost, Refused
 from engine.execution.activity import Activity, Answer, Rejection, Sent, Silence
@@ -21,7 +21,7 @@ from engine.execution.ids import OrderIds
 from engine.execution.inquiry import Inquiry
 from engine.execution.refusals import Refusals, grown
 from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
-from engine.market.types import Fill, OrderReport, OrderRequest, OrderStatus, Quote, RefusalKind
+from engine.market.types import Balance, Fill, OrderReport, OrderRequest, OrderStatus, Quote, RefusalKind
 from engine.venues.base import Exchange, PlaceRefused, PlaceUnknown
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class Gateway:
         self._ask_again_at = 0.0
         self._audit_every_s = audit_every_s
         self._audit_at = clock.monotonic() + audit_every_s
-        self._heard_ns = clock.now_ns()
+        self._heard_ns, self._heard_at = clock.now_ns(), clock.monotonic()
         """Up to when every execution has been asked for."""
         self._unanswered_asks = 0
         self._refusals = Refusals()
@@ -302,13 +302,13 @@ class Gateway:
         self._asking = True
         try:
             asked_at, asked_ns = self._clock.monotonic(), self._clock.now_ns()
-            since_ns = self._heard_ns if is_audit else None
+            since_ns = earliest_ns(self._clock, ts_ns=self._heard_ns, at=self._heard_at) if is_audit else None
             listed = await self._bounded(self.inquiry.ask(self._tracker.in_doubt(), since_ns=since_ns))
             self._miss(asked_at, listed)
             self._unanswered_asks = 0
             if is_audit:
                 self._audit_at = asked_at + self._audit_every_s
-                self._heard_ns = asked_ns
+                self._heard_ns, self._heard_at = asked_ns, asked_at
         except (EngineError, TimeoutError) as error:
             self._unanswered_asks += 1
             if isinstance(error, AuthRejected):
@@ -324,6 +324,13 @@ class Gateway:
             quiet_s = asked_at - order.status_at
             if order.rests and order.client_order_id not in listed and quiet_s > self._timeout_s:
                 self._tracker.lose(order, "The venue no longer lists it among the open orders.")
+
+    async def balances(self) -> Mapping[str, Balance]:
+        """What the account holds. Raises the venue's EngineError, NotReady also when it does not answer."""
+        try:
+            return await self._bounded(self._exchange.balances())
+        except TimeoutError:
+            raise NotReady(f"The venue did not answer within {self._timeout_s:g} s.") from None
 
     # Proof
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 
-from engine.core.clock import NS, Clock
+from engine.core.clock import NS, Clock, earliest_ns
 from engine.execution.ids import OrderIds
 from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
 from engine.market.types import Fill, OrderReport, OrderStatus
@@ -71,7 +71,8 @@ class Inquiry:
         asked_at = self._clock.monotonic()
         symbol = self._tracker.symbol
         listed = self._ours_of(await self._exchange.open_orders(symbol))
-        stamps = [order.created_ns for order in about] + ([] if since_ns is None else [since_ns])
+        stamps = [earliest_ns(self._clock, ts_ns=order.created_ns, at=order.created_at) for order in about]
+        stamps += [] if since_ns is None else [since_ns]
         if stamps:
             for fill in await self._exchange.fills(symbol, max(0, min(stamps) - _CLOCKS_DIFFER_NS)):
                 self._on_fill(fill)

@@ -117,6 +117,7 @@ class TrackedOrder:
         "created_ns",
         "filled_at",
         "filled_base",
+        "left",
         "level",
         "price",
         "reason",
@@ -161,6 +162,8 @@ class TrackedOrder:
         """Whether the venue has ever said that it rests."""
         self.seen_at = at
         """When the venue last said something that it cannot say of an order which never arrived."""
+        self.left = False
+        """Whether it has left this process: until then nobody else can answer it."""
         self.created_at = at
         """When it left, or may leave at the earliest."""
         self.created_ns = ts_ns
@@ -322,6 +325,7 @@ class OrderTracker:
         """The orders are sent now: from here on they may arrive, and every wait counts from here."""
         now = self._clock.monotonic()
         for order in orders:
+            order.left = True
             order.created_at = order.seen_at = order.status_at = now
 
     def adopt(
@@ -353,6 +357,7 @@ class OrderTracker:
         order.filled_base = max(report.filled_base, order.booked_base)
         order.status = report.status if report.status in FINAL else OrderStatus.UNKNOWN
         order.confirmed = confirmed
+        order.left = True
         self._changed()
         self.live[order.client_order_id] = order
         return order

@@ -219,7 +219,7 @@ class Live(Component):
         return await self._open.sweep(within_s=within_s)
 
     async def balances(self) -> Mapping[str, Balance]:
-        return await self.exchange.balances()
+        return await self._open.balances()
 
     @property
     def _open(self) -> Gateway:

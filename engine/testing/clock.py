@@ -55,6 +55,10 @@ class ManualClock:
             if not woken.done():
                 woken.set_result(None)
 
+    def set_wall(self, seconds: float) -> None:
+        """Move what the wall clock says, forth or back; no time passes."""
+        self._now_ns += round(seconds * NS)
+
     async def advance(self, seconds: float) -> None:
         """Let time pass: stop at every sleeper's moment on the way and let it act there."""
         end = self._monotonic + seconds

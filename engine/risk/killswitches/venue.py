@@ -93,7 +93,7 @@ class ResponseTimeout(Component):
         waiting = {
             order.status_at
             for order in state.orders
-            if order.status in _WAITING and now - order.status_at > self.max_response_s
+            if order.left and order.status in _WAITING and now - order.status_at > self.max_response_s
         }
         given_up = {
             one.at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -246,6 +247,43 @@ async def test_a_venue_elsewhere_is_asked_beside_the_ticks() -> None:
     desk.venue.move("USDT", D(-20_000))
     await desk.run(14)
     assert [level for level, _ in told(desk)] == ["warning"]
+    await desk.close()
+
+
+class ForgetsAQuestion(FakeVenue):
+    """Now and then never answers when asked for balances."""
+
+    forgets = 0
+
+    async def balances(self) -> dict[str, Balance]:
+        if self.forgets:
+            self.forgets -= 1
+            await asyncio.Event().wait()
+        return await super().balances()
+
+
+async def test_a_question_the_venue_forgets_does_not_end_the_comparing() -> None:
+    desk = await desk_reconciling(venue=ForgetsAQuestion, immediate="false")
+    await desk.run(2)
+    assert isinstance(desk.venue, ForgetsAQuestion)
+    desk.venue.forgets = 5
+    desk.venue.move("USDT", D(-20_000))
+    await desk.run(120)
+    assert [event.switch for event in desk.events(RiskTriggered)] == ["differs"]
+    await desk.close()
+
+
+async def test_a_start_does_not_wait_for_balances_for_ever() -> None:
+    desk = await Desk(venue=ForgetsAQuestion, immediate="false").open()
+    assert isinstance(desk.venue, ForgetsAQuestion)
+    desk.venue.forgets = 1
+    starting = desk.service.runtime.spawn(desk.service.start("test"), "start")
+    await desk.run(20)
+    assert starting.done()
+    assert desk.service.machine.state is State.PAUSED
+    assert desk.service.machine.reason == (
+        "Not started: The balances could not be read: The venue did not answer within 5 s."
+    )
     await desk.close()
 
 

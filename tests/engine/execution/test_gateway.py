@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -10,8 +12,9 @@ import pytest
 from engine.core.errors import AuthRejected, OutcomeUnknown, Refused
 from engine.core.service import Restore
 from engine.core.states import State
-from engine.market.types import Fill, OrderStatus, Side
+from engine.market.types import Fill, OrderReport, OrderRequest, OrderStatus, Side
 from engine.metrics.events import Notice, OrderChanged, RiskTriggered
+from engine.testing import ManualClock
 from tests.engine.desk import Desk
 
 D = Decimal
@@ -72,6 +75,50 @@ async def test_an_error_of_the_venue_is_a_refusal_only_when_it_says_so(error: Ex
     changes = [event for event in desk.events(OrderChanged) if event.new is not OrderStatus.PENDING]
     assert {event.new for event in changes} == {status}
     assert {event.reason for event in changes} == {str(error)}
+    await desk.close()
+
+
+async def test_a_call_that_a_venues_client_cancels_itself_is_an_unknown_outcome() -> None:
+    desk = await Desk(levels="1", immediate="false").open()
+    placed, place = [], desk.venue.place
+
+    async def cancelled(orders: Sequence[OrderRequest]) -> Sequence[OrderReport]:
+        placed.append(await place(orders))
+        raise asyncio.CancelledError  # as a session does that was closed meanwhile
+
+    desk.venue.place = cancelled  # type: ignore[method-assign]
+    await desk.service.start("test")
+    await desk.run(10)
+    assert desk.container.fault == ""
+    assert len(placed) == 1
+    assert {order.status for order in desk.service.tracker.working()} == {OrderStatus.OPEN}
+    await desk.close()
+
+
+async def test_what_waits_to_be_recorded_is_no_silence_of_the_venue() -> None:
+    clock = ManualClock()
+
+    async def slow_record() -> str:
+        await clock.sleep_until(clock.monotonic() + 0.8)
+        return ""
+
+    desk = await Desk(
+        clock=clock,
+        secure=slow_record,
+        levels="1",
+        immediate="false",
+        interval_ms="100",
+        more_executor=', response_timeout_s: !decimal "0.5"',
+        more="slow: {id: killswitches.response_timeout, args: {max_response_s: !decimal '0.05', times: 1}}",
+        switches='"@slow"',
+    ).open()
+    starting = desk.service.runtime.spawn(desk.service.start("test"), "start")
+    await desk.run(10)
+    assert starting.done()
+    assert desk.events(RiskTriggered) == []
+    assert list(desk.service.activity.silences) == []
+    assert OrderStatus.UNKNOWN not in {event.new for event in desk.events(OrderChanged)}
+    assert {order.status for order in desk.service.tracker.working()} == {OrderStatus.OPEN}
     await desk.close()
 
 

@@ -37,6 +37,25 @@ async def test_an_order_that_filled_while_the_list_of_fills_lags_keeps_its_slot_
     await far.close()
 
 
+async def test_a_wall_clock_that_ran_ahead_and_was_set_right_hides_no_execution() -> None:
+    far = Far()
+    far.world.clock.set_wall(600)
+    await far.active()
+    size = D("0.002")
+    far.world.clock.set_wall(-600)
+    bid = far.bid()
+    far.world.news.extend([News(after_s=None)] * 2)
+    far.world.truth.fill(bid, str(size))  # a part, found by the audit
+    await far.run(40)
+    assert far.service.account.position.base == size
+    order = far.service.tracker.find(bid)
+    assert order is not None
+    far.unheard(bid)  # the rest, found when the order is missed
+    await far.run(40)
+    assert far.service.account.position.base == order.size_base
+    await far.close()
+
+
 async def test_where_a_venue_answers_by_client_id_that_settles_it_at_once() -> None:
     far = await Far(connection=AnsweringConnection).active()
     bid = far.bid()

@@ -37,6 +37,7 @@ class Moment:
         for one in quotes:
             self._ids += 1
             order = self.tracker.open(f"mm-1-1-{self._ids:x}", one)
+            self.tracker.leaves([order])
             self.tracker.conclude(order, OrderEvent.ACCEPTED, "")
         return self
 
