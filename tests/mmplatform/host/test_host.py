@@ -26,6 +26,9 @@ from tests.engine.venues.tapes import Tape
 from tests.mmplatform.host.conftest import Desk, database_url
 
 PATIENCE_S = 15.0
+USUAL = Timing(grace_s=0.0)
+NEVER_RENEWS = Timing(ttl_s=7200.0, renew_s=3600.0, grace_s=0.0)
+"""What happens at a host with this is not brought about by its looking at every row with each renewal."""
 
 
 class Watch:
@@ -36,13 +39,13 @@ class Watch:
         self.hosts: list[Host] = []
 
     @asynccontextmanager
-    async def host(self, slot: str = "engine-1", **options: Any) -> AsyncIterator[Host]:
+    async def host(self, slot: str = "engine-1", *, timing: Timing = USUAL, **options: Any) -> AsyncIterator[Host]:
         host = Host(
             slot=slot,
             owner=f"test {slot}",
             database_url=database_url(),
             broker_url=settings.REDIS_URL,
-            timing=Timing(grace_s=0.0),
+            timing=timing,
             **options,
         )
         running = asyncio.create_task(host.run())
@@ -73,12 +76,11 @@ class Watch:
             deployment.pk,
         )
 
-    async def until(self, condition: Callable[[], Any], within_s: float = PATIENCE_S) -> float:
+    async def until(self, condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
         began = time.monotonic()
         while not (found := condition()):
             assert time.monotonic() - began < within_s, f"still {found!r} after {within_s} s"
             await asyncio.sleep(0.01)
-        return time.monotonic() - began
 
     async def until_state(self, deployment: Deployment, state: str, within_s: float = PATIENCE_S) -> str:
         await self.until(lambda: self.state(deployment)[0] == state, within_s)
@@ -109,32 +111,29 @@ async def test_a_started_deployment_quotes_and_a_pause_leaves_nothing_resting(wa
         assert watch.one("select command, command_done from strategies_deployment") == (2, 2)
 
 
-async def test_a_kill_reaches_the_venue_and_the_record_within_250_ms(watch: Watch, desk: Desk) -> None:
+async def test_a_kill_is_heard_as_it_is_committed_and_not_with_the_next_renewal(watch: Watch, desk: Desk) -> None:
     deployment = desk.deployment()
     watch.command("start", deployment)
-    async with watch.host():
+    async with watch.host(timing=NEVER_RENEWS):
         await watch.until(lambda: watch.resting(deployment) == 4)
         watch.command("halt", deployment, "drill")
-        took_s = await watch.until(lambda: watch.state(deployment)[0] == "halted")
-        assert took_s < 0.25
+        assert "drill" in await watch.until_state(deployment, "halted")
         assert watch.resting(deployment) == 0
-        halt_ms, proven = watch.one("select halt_ms, halt_proven from strategies_deployment")
-        assert proven
-        assert halt_ms < 250
+        assert watch.one("select halt_proven from strategies_deployment")
+        assert watch.one("select halt_ms from strategies_deployment") is not None
         assert watch.one("select count(*) from strategies_killswitch") == 1
         watch.command("reset", deployment, "drill over")
         assert await watch.until_state(deployment, "paused") == "drill over"
 
 
-async def test_a_firm_wide_kill_stops_everything_at_once(watch: Watch, desk: Desk) -> None:
+async def test_a_firm_wide_kill_is_heard_by_everything_as_it_is_committed(watch: Watch, desk: Desk) -> None:
     deployments = [desk.deployment() for _ in range(4)]
     for deployment in deployments:
         watch.command("start", deployment)
-    async with watch.host():
+    async with watch.host(timing=NEVER_RENEWS):
         await watch.until(lambda: all(watch.resting(each) for each in deployments))
         desk.run(lambda: services.firm_halt(actor=desk.author, reason="fire drill"))
-        took_s = await watch.until(lambda: all(watch.state(each)[0] == "halted" for each in deployments))
-        assert took_s < 0.5
+        await watch.until(lambda: all(watch.state(each)[0] == "halted" for each in deployments))
         assert not any(watch.resting(each) for each in deployments)
 
 
@@ -152,7 +151,7 @@ async def test_a_kill_switch_without_a_command_halts_as_well(watch: Watch, desk:
 async def test_a_revision_that_cannot_run_is_faulted_with_the_reason_and_reset_builds_it_anew(
     watch: Watch, desk: Desk
 ) -> None:
-    deployment, healthy = desk.deployment(), desk.deployment()
+    deployment, other = desk.deployment(), desk.deployment()
     market = desk.run(
         lambda: Market.objects.create(
             venue=desk.venue, symbol="X/USDT", base="X", quote="USDT", tick_size=1, lot_size=1
@@ -165,6 +164,7 @@ async def test_a_revision_that_cannot_run_is_faulted_with_the_reason_and_reset_b
     async with watch.host():
         reason = await watch.until_state(deployment, "faulted")
         assert "The market's argument anchor_price must be a decimal number, was 'never'" in reason
+        await watch.until_state(other, "faulted")  # before the record is mended, or it may come up after all
         desk.run(lambda: Market.objects.update(component_args={"anchor_price": "0.5"}))
         token = watch.one("select token from strategies_deployment where id = %s", deployment.pk)
         watch.command("reset", deployment, "the record is mended")
@@ -172,7 +172,7 @@ async def test_a_revision_that_cannot_run_is_faulted_with_the_reason_and_reset_b
         assert watch.one("select token from strategies_deployment where id = %s", deployment.pk) > token
         watch.command("start", deployment)
         await watch.until(lambda: watch.resting(deployment) == 4)
-        assert watch.state(healthy)[0] == "faulted"
+        assert watch.state(other)[0] == "faulted"
 
 
 async def test_a_component_that_fails_while_quoting_is_faulted_after_its_orders_are_cancelled(
