@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -153,9 +154,15 @@ def _check_funding(mandate: Mandate, mode: Mode, funding: Mapping[str, Decimal])
             raise Refusal(f"Paper funding in {asset} must be an exact amount of zero or more, was {amount!r}.")
 
 
+@cache
+def _registry() -> Registry:
+    """Read once a process: what is installed does not change while it runs."""
+    return Registry.installed()
+
+
 def _check_it_loads(revision: Revision, mode: Mode, market: Market, funding: Mapping[str, Decimal]) -> None:
     """Refuse here, in words, what a host could only fault on later."""
-    registry = Registry.installed()
+    registry = _registry()
     facts = MarketFacts(
         component=market.venue.component,
         symbol=market.symbol,

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from io import StringIO
 from typing import Any
 
@@ -27,6 +28,7 @@ Place = tuple[int, int]
 """(line, column), counted from 1."""
 
 MAX_CHARACTERS = 1_000_000
+_USUAL_CHARACTERS = 20_000
 DECIMAL_TAG = "!decimal"
 _CORE = "tag:yaml.org,2002:"
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -79,7 +81,7 @@ def parse(text: str, *, filename: str) -> Document:
         document.problem((), f"the file has {len(text)} characters, more than {MAX_CHARACTERS}", "Split the service")
         return document
     try:
-        root = YAML(typ="safe", pure=True).compose(StringIO(text))
+        root = (_compose_once if len(text) <= _USUAL_CHARACTERS else _compose)(text)
         if root is not None:
             document.tree = _Builder(document).build(root, ())
     except MarkedYAMLError as error:
@@ -93,6 +95,15 @@ def parse(text: str, *, filename: str) -> Document:
     except RecursionError:
         document.problem((), "the file is nested too deeply to read", "Flatten lists and maps")
     return document
+
+
+def _compose(text: str) -> Node | None:
+    node: Node | None = YAML(typ="safe", pure=True).compose(StringIO(text))
+    return node
+
+
+# A revision is read again by every check, page and start; nodes are only looked at, so readers can share them.
+_compose_once = lru_cache(maxsize=16)(_compose)
 
 
 def parse_tree(text: str, *, filename: str = "<text>") -> Tree:
