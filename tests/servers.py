@@ -42,6 +42,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
             home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
             home.chmod(0o711)  # PostgreSQL may run as another user
             os.environ["MM_TEST_HOME"] = str(home)
+            if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+                # Or each of the many processes of a run compiles Django and all the rest for itself.
+                os.environ["PYTHONPYCACHEPREFIX"] = str(home / "bytecode")
             atexit.register(shutil.rmtree, home, ignore_errors=True)
             postgres = ThrowAwayPostgres(home / "postgresql", durable=False)
             atexit.register(postgres.remove)  # a private TMPDIR has it kept elsewhere

@@ -8,12 +8,13 @@ from html import unescape
 import pytest
 from django.test import Client as Browser
 
+from clients.choices import DeskRole
 from clients.models import User
 from engine.core.catalog import Catalog
 from engine.core.plugins import BrokenComponent, Registry
 from strategies.templatetags.prose import prose, words
 from strategies.views import catalog as pages
-from tests.world import World
+from tests.world import World, person
 
 IDS = Registry.installed().ids()
 
@@ -25,8 +26,8 @@ def as_user(user: User) -> Browser:
 
 
 @pytest.fixture
-def page(world: World) -> Browser:
-    return as_user(world.vera)
+def page(db: None) -> Browser:
+    return as_user(person("vera", DeskRole.VIEWER))
 
 
 def example_on(page: str) -> str:
