@@ -239,10 +239,12 @@ class Container:
         if not task.done():
             task.cancel()
             self.unload_errors.append(f"{name} did not unload within {UNLOAD_TIMEOUT_S:g} s")
-            log.error("a component did not unload in time", component=name, waited_s=UNLOAD_TIMEOUT_S)
+            with unwatched():
+                log.error("a component did not unload in time", component=name, waited_s=UNLOAD_TIMEOUT_S)
         elif not task.cancelled() and (error := task.exception()) is not None:
             self.unload_errors.append(f"{name} failed to unload: {_words(error)}")
-            log.error("a component failed to unload", component=name, exc_info=error)
+            with unwatched():
+                log.error("a component failed to unload", component=name, exc_info=error)
 
     async def _end_tasks(self, name: str) -> None:
         tasks = {task for task in self._tasks[name] if not task.done()}
