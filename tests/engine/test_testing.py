@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.clock import NS
@@ -15,6 +15,7 @@ from engine.core.errors import NotReady, Refused
 from engine.market.types import MarketStatus, OrderRequest, OrderStatus, Side
 from engine.testing import AURORA, FakeVenue, ManualClock, book_around, levels, settle
 from engine.venues.base import Exchange, Placed, PlaceRefused, PlaceUnknown
+from tests.examples import examples
 
 SYMBOL = AURORA.symbol
 
@@ -155,7 +156,7 @@ async def test_it_may_ignore_cancels_be_offline_silent_or_say_things_twice(venue
     assert [call for call, _ in venue.calls] == ["place", "cancel", "cancel_all", "cancel_all", "balances"]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(
         st.tuples(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.accounting.account import Account
@@ -16,6 +16,7 @@ from engine.testing import FakeVenue
 from tests.engine.accounting.test_position import fill
 from tests.engine.venues.paper_desk import AUR
 from tests.engine.venues.paper_desk import Desk as PaperDesk
+from tests.examples import examples
 
 D = Decimal
 RATE = D("612.34")
@@ -56,7 +57,7 @@ step = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     steps=st.lists(step, max_size=25),
     fee_bps=st.sampled_from([D(10), D("-2.5"), D(0), D("0.123")]),
@@ -107,7 +108,7 @@ paper_step = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(steps=st.lists(paper_step, min_size=5, max_size=50), fee_bps=st.sampled_from([D(10), D(-1)]))
 async def test_our_entries_are_what_a_paper_account_did(steps: list[tuple[Any, ...]], fee_bps: Decimal) -> None:
     desk = await PaperDesk().open(maker_fee_bps=fee_bps)

@@ -14,6 +14,7 @@ from engine.core.config import Config, Reference, dump_config, load_config, load
 from engine.core.plugins import Registry
 from engine.core.problems import ConfigError, Problem
 from tests.engine.core.doubles import REGISTRY, Colour
+from tests.examples import examples
 
 
 def load(text: str) -> Config:
@@ -340,6 +341,7 @@ def services(draw: st.DrawFn) -> dict[str, Any]:
     return {"service": f"@{service}", "vars": variables, "components": {name: components[name] for name in shuffled}}
 
 
+@examples(40)
 @given(services())
 def test_a_valid_file_survives_being_written_and_read(tree: dict[str, Any]) -> None:
     first = load_config(dump_config(tree), filename="a", registry=REGISTRY)
@@ -351,6 +353,7 @@ def test_a_valid_file_survives_being_written_and_read(tree: dict[str, Any]) -> N
     }
 
 
+@examples(40)
 @given(services())
 def test_everything_needed_is_loaded_before(tree: dict[str, Any]) -> None:
     config = load_config(dump_config(tree), filename="a", registry=REGISTRY)

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from structlog.contextvars import get_contextvars
 
@@ -25,6 +25,7 @@ from engine.testing import AURORA, ManualClock, settle
 from engine.venues.base import MarketFeed
 from engine.venues.hub import MarketHub
 from tests.engine.core.doubles import REGISTRY, Diary, Listening, Main, Named, Noting
+from tests.examples import examples
 
 CHAIN = """
 service: "@main"
@@ -372,7 +373,7 @@ def test_an_attribute_a_constructor_should_have_set_is_missed() -> None:
 # Any graph
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40)
 @given(
     edges=st.lists(st.lists(st.integers(0, 30), max_size=4), min_size=1, max_size=8),
     broken=st.sampled_from(["", "load", "begin", "unload", "job"]),

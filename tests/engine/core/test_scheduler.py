@@ -7,12 +7,13 @@ from decimal import Decimal, getcontext, localcontext
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.clock import SystemClock
 from engine.core.scheduler import SLOT_S, JobScope, Scheduler
 from engine.testing import ManualClock, settle
+from tests.examples import examples
 
 
 class Times:
@@ -270,7 +271,7 @@ async def test_a_replay_needs_a_clock_that_moves() -> None:
         await Scheduler(SystemClock()).run_until(1)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     jobs=st.lists(st.tuples(st.integers(1, 200), st.integers(0, 100), st.integers(0, 300)), min_size=1, max_size=5),
     steps=st.lists(st.integers(1, 120), min_size=1, max_size=30),

@@ -32,6 +32,7 @@ from tests.engine.execution.unreliable import (
     Record,
     World,
 )
+from tests.examples import SEARCHING
 
 D = Decimal
 MAX_POSITION = D(1900)
@@ -350,10 +351,9 @@ class LifecycleByClientId(Lifecycle):
     connection = AnsweringConnection
 
 
-SEARCHING = os.environ.get("HYPOTHESIS") == "search"
 TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = settings(
-    max_examples=int(os.environ.get("EXAMPLES", 400)) if SEARCHING else 30,
+    max_examples=int(os.environ.get("EXAMPLES", 600)) if SEARCHING else 30,
     stateful_step_count=40 if SEARCHING else 20,
     **({"phases": [Phase.explicit, Phase.generate]} if os.environ.get("NOSHRINK") else {}),
 )

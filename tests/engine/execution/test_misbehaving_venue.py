@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from engine.core.scheduler import Scheduler
@@ -22,6 +22,7 @@ from engine.metrics.events import FillRecorded, OrderChanged
 from engine.testing import FakeVenue, ManualClock, settle
 from engine.venues.base import PlaceUnknown
 from tests.engine.desk import Desk
+from tests.examples import examples
 
 D = Decimal
 LIMIT = D(3000)
@@ -131,7 +132,7 @@ class Trial:
         await self.wait(45)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(steps=STEPS)
 def test_limits_hold_while_a_venue_misbehaves_and_the_books_agree_once_it_stops(steps: list[dict[str, Any]]) -> None:
     asyncio.run(_trial(steps))

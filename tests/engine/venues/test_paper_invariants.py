@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.market.types import Side
 from engine.venues.paper.queue import QueuePosition
 from tests.engine.venues.paper_desk import Desk
+from tests.examples import examples
 
 D = Decimal
 
@@ -24,7 +25,7 @@ step = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(steps=st.lists(step, min_size=5, max_size=60), latency_ms=st.sampled_from([0, 30]))
 async def test_balances_change_by_exactly_the_fills_and_are_never_overspent(
     steps: list[tuple[Any, ...]], latency_ms: int

@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.market.book import TOUCHED_KEPT, OrderBook
 from engine.market.types import Side
 from tests.engine.venues.paper_desk import Desk
+from tests.examples import examples
 
 D = Decimal
 CENT, LOT = D("0.01"), D("0.001")
@@ -53,7 +54,7 @@ async def play(desk: Desk, steps: list[tuple[Any, ...]], *, tell_everything: boo
             feed.publish()
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(steps=st.lists(step, min_size=5, max_size=60), latency_ms=st.sampled_from([0, 30]))
 async def test_an_account_fills_as_one_that_is_told_everything(steps: list[tuple[Any, ...]], latency_ms: int) -> None:
     told_all, told_some = await Desk().open(latency_ms=latency_ms), await Desk().open(latency_ms=latency_ms)
