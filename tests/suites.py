@@ -40,7 +40,7 @@ def main() -> int:
 
     workers = str(max(2, min(os.cpu_count() or 2, 8)))
     suites = {
-        "plain": ["-n", workers, "-m", "not browser and not resilience"],
+        "plain": ["-n", workers, "--dist", "worksteal", "-m", "not browser and not resilience"],
         "resilience": ["-m", "resilience and not browser"],
         "browser": ["-m", "browser"],
     }
