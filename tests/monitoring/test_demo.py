@@ -21,7 +21,7 @@ def counts() -> dict[str, int]:
 def test_it_is_built_once(db: None) -> None:
     desk.build()
     before = counts(), AuditEntry.objects.count()
-    assert before[0] == {"User": 7, "Client": 3, "Mandate": 5, "Obligation": 16, "Revision": 5, "Deployment": 5}
+    assert before[0] == {"User": 9, "Client": 3, "Mandate": 5, "Obligation": 16, "Revision": 5, "Deployment": 5}
     desk.build()
     assert (counts(), AuditEntry.objects.count()) == before
 
