@@ -122,6 +122,7 @@ class Hosted:
             ),
             on_recorded=lambda fill: house.publisher.emit(self.id, fill),
         )
+        self.journal.kill_reason = self.kill_reason
         return record
 
     async def _build(self, record: Record) -> bool:
@@ -177,7 +178,7 @@ class Hosted:
         was_halted = record.observed in HALTED and not is_reset
         if record.kill_reason or record.wanted is Wanted.HALTED or was_halted:
             await self._clear_leftovers()
-            await self._within(service.halt(record.kill_reason or record.observed_reason))
+            await self._halt_by_command(record.kill_reason or record.observed_reason)
         elif record.observed is State.FAULTED and not is_reset:
             await self._clear_leftovers()
             await self._take_down()
@@ -215,6 +216,8 @@ class Hosted:
     def heed(self, standing: Standing) -> None:
         """What people want now. A kill overtakes whatever is under way; other commands wait their turn."""
         self.kill_reason = standing.kill_reason
+        if self.journal is not None:
+            self.journal.kill_reason = standing.kill_reason
         if not self._is_up or self._is_leaving or self.silenced:
             return
         if standing.ended:
@@ -264,8 +267,12 @@ class Hosted:
             async with self._turn:
                 if self.service is None and not await self._build_anew(reason):
                     return
-        if self.service is not None:
-            await self._within(self.service.halt(reason))
+        await self._halt_by_command(reason)
+
+    async def _halt_by_command(self, reason: str) -> None:
+        if self.service is not None and self.journal is not None:
+            with self.journal.commanded(reason):
+                await self._within(self.service.halt(reason))
 
     async def _build_anew(self, reason: str) -> bool:
         """After a fault: a new component tree under a new token, from the record as it then stands."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -93,7 +94,7 @@ class Batch:
     halt: tuple[float, bool] | None = None
     """Milliseconds from the command to nothing resting, and whether the venue confirmed it."""
     latch: str = ""
-    """Why the engine halted by itself or by command: latched as a kill switch unless one covers it already."""
+    """Why the engine halted by itself: latched as a kill switch of this deployment, unless it has one already."""
     progress: float | None = None
     told: list[FillRecorded] = field(default_factory=list)
     """The fills as people will hear of them, once they are written."""
@@ -164,6 +165,9 @@ class Journal:
         self._last_sample_ts: datetime | None = None
         self._last_measured: dict[tuple[str, str, str], datetime] = {}
         self._published = 0
+        self.kill_reason = ""
+        """Why a switch of the record covers the deployment now; `killswitches.manual` trips for it."""
+        self._commanded = ""
         self._balances_due = 0.0
         self._taken_at = 0.0
         self.gathered = 0
@@ -190,7 +194,7 @@ class Journal:
                 self._conversion(event)
             case StateChanged():
                 self._event("state", event.ts_ns, event.reason, event.new in ALARMING, event)
-                if event.new is State.HALTING:
+                if event.new is State.HALTING and event.reason not in (self.kill_reason, self._commanded):
                     self._batch.latch = legible(event.reason)
                 self.observe(event.new, event.reason)
             case RiskTriggered():
@@ -238,6 +242,15 @@ class Journal:
         self._batch.observed = Observation(state, legible(reason), datetime.now(UTC))
         self._must_write()
         self._urge()
+
+    @contextmanager
+    def commanded(self, reason: str) -> Iterator[None]:
+        """A halt for this reason is commanded here: its switch is in the record, or was until a person reset it."""
+        self._commanded = reason
+        try:
+            yield
+        finally:
+            self._commanded = ""
 
     def note(self, text: str, *, level: str = "info") -> None:
         """The host's own line in the log of events."""

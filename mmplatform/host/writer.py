@@ -19,7 +19,6 @@ from psycopg.types.json import Jsonb
 from engine.metrics.events import FillRecorded
 from mmplatform.host.database import DATABASE_ERRORS, connect
 from mmplatform.host.journal import Batch, Journal, Owner
-from mmplatform.host.lease import COVERS
 from mmplatform.host.streams import LANDING, MEASUREMENTS, SAMPLES, write_orders
 
 log = structlog.get_logger(__name__)
@@ -79,14 +78,14 @@ OBSERVED = """
     where id = %(id)s and token = %(token)s
 """
 
-LATCH = f"""
+LATCH = """
     with latched as (
         insert into strategies_killswitch (scope, client_id, deployment_id, reason, engaged_at, reset_reason)
         select 'deployment', d.client_id, d.id, %(reason)s, clock_timestamp(), ''
         from strategies_deployment d
         where d.id = %(id)s and d.token = %(token)s and d.mode <> 'replay' and not exists (
             select from strategies_killswitch k
-            where k.reset_at is null and {COVERS})
+            where k.reset_at is null and k.scope = 'deployment' and k.deployment_id = d.id)
         returning id, client_id, reason
     )
     insert into clients_auditentry
@@ -96,6 +95,8 @@ LATCH = f"""
            jsonb_build_object('scope', 'deployment', 'deployment', %(id)s::bigint), reason
     from latched
 """
+
+"""A switch of its own, also under a broader one: who resets that has not looked at this."""
 
 PROGRESS = "update monitoring_replayrun set progress = %s where deployment_id = %s"
 

@@ -403,15 +403,50 @@ async def test_a_trip_is_latched_with_the_state_and_audited_in_the_engines_name(
     assert events[2][2] == "4 orders cancelled in 1.5 ms; the venue confirms that nothing rests."
 
 
-async def test_a_commanded_halt_is_not_latched_twice(desk, writer, journal, connect) -> None:
+async def engage_for_the_firm(connect) -> None:
     connection = await connect()
     await connection.execute(
         "insert into strategies_killswitch (scope, reason, engaged_at, reset_reason)"
         " values ('firm', 'drill', now(), '')"
     )
-    journal.emit(halting("drill"))
+
+
+async def test_a_commanded_halt_is_not_latched_twice(desk, writer, journal, connect) -> None:
+    await engage_for_the_firm(connect)
+    with journal.commanded("drill"):
+        journal.emit(halting("drill"))
     assert await writer.settle(within_s=5)
     assert await rows(connect, "select scope from strategies_killswitch") == [("firm",)]
+
+
+async def test_a_halt_that_was_commanded_does_not_undo_a_reset_that_overtook_it(desk, writer, journal, connect) -> None:
+    """A host comes back and halts as the record said; a person has reset the switch while it was on its way."""
+    with journal.commanded("drill"):
+        journal.emit(halting("drill"))
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select observed from strategies_deployment") == [("halting",)]
+    assert await rows(connect, "select scope from strategies_killswitch") == []
+    journal.emit(halting("drill"))  # not by command: a trip that happens to say the same
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select scope from strategies_killswitch") == [("deployment",)]
+
+
+async def test_a_trip_of_its_own_outlasts_the_broader_switch_that_covers_it(desk, writer, journal, connect) -> None:
+    """Else the reset of the firm's switch would reset a loss that nobody has looked at."""
+    await engage_for_the_firm(connect)
+    journal.kill_reason = "drill"
+    journal.emit(halting("drill"))  # the manual switch of the file, at a tick before the command was heard
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select scope from strategies_killswitch") == [("firm",)]
+    journal.emit(halting("loss of 501 is over 500"))
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select scope, reason from strategies_killswitch order by id") == [
+        ("firm", "drill"),
+        ("deployment", "loss of 501 is over 500"),
+    ]
+    journal.emit(halting("loss of 501 is over 500"))
+    assert await writer.settle(within_s=5)
+    assert len(await rows(connect, "select id from strategies_killswitch")) == 2
 
 
 async def test_the_next_holder_finds_position_balances_and_orders(desk, writer, journal, connect) -> None:
