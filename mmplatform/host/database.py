@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -32,11 +33,16 @@ async def connect(url: str, *, purpose: str, statement_timeout_s: float = 0.0) -
     return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
 
 
+LATE_S = 0.05
+"""By so much a timer may ring late on a loop that has time."""
+
+
 class Line:
     """One connection, asked one question at a time, opened when needed and again after every failure.
 
     An answer that does not come within `timeout_s` is given up together with its connection: a server that hangs must
-    look like one that is gone, and soon.
+    look like one that is gone, and soon. When it is the loop that comes late, the answer may be lying there unread, and
+    is waited for as much longer: a new connection would cost a busy host what it lacks.
     """
 
     def __init__(self, url: str, *, purpose: str, timeout_s: float) -> None:
@@ -52,7 +58,10 @@ class Line:
         async with self._turn:
             task = asyncio.ensure_future(self._put(question))
             try:
+                overdue_at = time.monotonic() + self._timeout_s
                 await asyncio.wait({task}, timeout=self._timeout_s)
+                if not task.done() and (late_s := time.monotonic() - overdue_at) > LATE_S:
+                    await asyncio.wait({task}, timeout=min(late_s, self._timeout_s))
             finally:
                 if not task.done():
                     self._abandon(task)
