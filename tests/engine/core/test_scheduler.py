@@ -89,6 +89,25 @@ async def test_time_lost_by_the_machine_is_not_made_up_in_a_burst() -> None:
     assert scheduler.left_out == 49
 
 
+async def test_whoever_waits_for_the_loop_comes_between_the_jobs_of_a_crowded_slot() -> None:
+    clock = ManualClock(monotonic=0.0)
+    scheduler = Scheduler(clock)
+    order: list[str] = []
+
+    async def job() -> None:
+        order.append("job")
+        if len(order) == 1:
+            asyncio.get_running_loop().call_soon(order.append, "answer")
+
+    for number in range(100):
+        scheduler.every(1.0, job, name=f"tick {number}", phase_s=0.5)
+    scheduler.start()
+    await clock.advance(0.6)
+    await scheduler.stop()
+    assert order.count("job") == 100
+    assert order.index("answer") < 20
+
+
 async def test_one_failing_job_does_not_hurt_the_others() -> None:
     clock = ManualClock()
     well = Times(clock)
