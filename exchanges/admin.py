@@ -3,26 +3,38 @@ from __future__ import annotations
 from django.contrib import admin
 
 from clients.admin_site import ReadOnlyAdmin, RecordAdmin
-from exchanges.models import AccountCheck, ExchangeAccount, Market, SealedCredentials, Venue
+from exchanges.models import AccountCheck, ExchangeAccount, Market, MarketChange, SealedCredentials, Venue
 
 
 @admin.register(Venue)
 class VenueAdmin(RecordAdmin):
-    list_display = ("name", "slug", "kind", "component")
-    list_filter = ("kind",)
+    list_display = ("name", "slug", "kind", "tier", "component", "is_followed", "synced_at")
+    list_filter = ("kind", "tier", "is_followed")
     search_fields = ("name", "slug")
+    readonly_fields = (
+        "tier",
+        "abilities",
+        "claims",
+        "catalogued_at",
+        "sync_asked_at",
+        "synced_at",
+        "sync_problem",
+        "latency_ms",
+        "skew_ms",
+    )
     fixed = ("slug", "kind", "component")
 
 
 @admin.register(Market)
 class MarketAdmin(RecordAdmin):
-    """Markets. Tick, lot and fees stand once made: running deployments were started on them."""
+    """Markets. Tick, lot and fees stand once made: the venue changes them, and the synchronisation notices."""
 
     list_display = ("symbol", "venue", "tick_size", "lot_size", "min_notional_quote", "maker_fee_bps", "state")
     list_filter = ("venue", "state")
     list_select_related = ("venue",)
     search_fields = ("symbol",)
     autocomplete_fields = ("venue",)
+    readonly_fields = ("facts_version", "synced_at")
     fixed = (
         "venue",
         "symbol",
@@ -63,3 +75,11 @@ class AccountCheckAdmin(ReadOnlyAdmin):
     list_display = ("asked_at", "account", "client", "fingerprint", "state", "reason", "asked_by")
     list_filter = ("client", "state")
     list_select_related = ("account__venue", "client", "asked_by")
+
+
+@admin.register(MarketChange)
+class MarketChangeAdmin(ReadOnlyAdmin):
+    list_display = ("at", "market", "fact", "old", "new")
+    list_filter = ("fact", "market__venue")
+    list_select_related = ("market__venue",)
+    search_fields = ("market__symbol",)

@@ -18,6 +18,21 @@ class Venue(models.Model):
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=16, choices=VenueKind.choices)
     component = models.CharField(max_length=80, help_text="Entry point, such as exchanges.simulated.")
+    endpoint_override = models.CharField(
+        max_length=200, blank=True, help_text="For sandboxes and proxies: the address that is called instead."
+    )
+    tier = models.CharField(max_length=16, blank=True, help_text="How well it is known to behave; see its page.")
+    abilities = models.JSONField(default=list, blank=True, help_text="What our component for it can do.")
+    claims = models.JSONField(default=dict, blank=True, help_text="What the library says of it, as last read.")
+    catalogued_at = models.DateTimeField(null=True, blank=True)
+    is_followed = models.BooleanField(default=False, help_text="Its markets are synchronised on a schedule.")
+    sync_asked_at = models.DateTimeField(null=True, blank=True)
+    synced_at = models.DateTimeField(null=True, blank=True, help_text="When its markets were last read.")
+    sync_problem = models.TextField(blank=True, help_text="Why the last attempt failed, in words.")
+    latency_ms = models.FloatField(
+        null=True, blank=True, help_text="A public question and its answer, when last synced."
+    )
+    skew_ms = models.FloatField(null=True, blank=True, help_text="Its clock less ours, when last synchronised.")
 
     class Meta:
         ordering = ["name"]
@@ -41,6 +56,8 @@ class Market(models.Model):
     taker_fee_bps = models.DecimalField(max_digits=10, decimal_places=4, default=0)
     state = models.CharField(max_length=16, choices=MarketState.choices, default=MarketState.TRADING)
     component_args = models.JSONField(default=dict, blank=True, help_text="Decimals as strings.")
+    facts_version = models.BigIntegerField(default=1, help_text="Rises with every change; running services follow it.")
+    synced_at = models.DateTimeField(null=True, blank=True, help_text="When the venue last listed it; null: by hand.")
 
     class Meta:
         ordering = ["venue", "symbol"]
@@ -51,6 +68,23 @@ class Market(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol} at {self.venue}"
+
+
+class MarketChange(models.Model):
+    """One fact of a market that the venue changed, as it was noticed. A trigger refuses UPDATE and DELETE."""
+
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="changes")
+    at = models.DateTimeField()
+    fact = models.CharField(max_length=40, help_text="The field of the market, or listed.")
+    old = models.CharField(max_length=80, blank=True)
+    new = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["market", "-at", "-id"], name="changes_by_market")]
+
+    def __str__(self) -> str:
+        return f"{self.market.symbol} {self.fact}: {self.old or '–'} → {self.new or '–'}"
 
 
 class ExchangeAccount(models.Model):

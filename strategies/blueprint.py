@@ -5,6 +5,7 @@ A revision names the venue itself. What the mode and the market of a deployment 
     paper     the venue becomes a public source, and an account on paper takes its name
     replay    the same, and the public source is a recording
     shadow    the executor becomes the one that sends nothing
+    live      the venue opens the deployment's account; every other venue of the file stays without one
     always    facts of the market (tick, lot, fees) and the sinks of a host
 """
 
@@ -29,6 +30,8 @@ GROUP = "service.group"
 SENDING = ("marketmaking.executors.live", "marketmaking.executors.canary", "marketmaking.executors.paper")
 DRY_RUN = "marketmaking.executors.dry_run"
 DEAD_MANS_SWITCH = "dead_mans_switch"
+ACCOUNT = "account"
+"""The argument of a venue that names whose orders; the runtime hands over what opens it."""
 SINKS = {"record": "sinks.postgres", "screen": "sinks.live"}
 """The outlets every host opens, under the names they get in the configuration."""
 
@@ -54,6 +57,8 @@ class MarketFacts:
     maker_fee_bps: Decimal = Decimal(0)
     taker_fee_bps: Decimal = Decimal(0)
     args: Mapping[str, Any] = field(default_factory=dict)
+    endpoint_override: str = ""
+    """Where the venue is reached instead, for sandboxes and proxies."""
 
     def facts(self) -> dict[str, Any]:
         """The facts a public source may ask for, by the names of its parameters."""
@@ -84,16 +89,16 @@ def blueprint(
     registry: Registry,
     funding: Mapping[str, Decimal] | None = None,
     recording: RecordingFacts | None = None,
+    account: str = "",
     filename: str = "revision",
 ) -> Document:
     """The configuration to run, for `engine.core.config.check_config`; its places are those in the revision's text.
 
-    funding: opening balances by asset, for the modes that trade on paper.
+    funding: opening balances by asset, for the modes that trade on paper
+    account: the name of the one that trades, for live
     Raises ConfigError when the text is not a configuration, BlueprintError when it does not fit market or mode.
     """
     mode = Mode(mode)
-    if mode is Mode.LIVE:
-        raise BlueprintError("Live trading needs sealed exchange credentials, which accounts cannot hold yet.")
     document = parse(yaml, filename=filename)
     if document.problems:
         raise ConfigError(document.problems)
@@ -105,6 +110,8 @@ def blueprint(
     for name, spec in components.items():
         if name in traded and mode is Mode.SHADOW:
             laid[name] = _public(spec, market, registry)
+        elif name in traded and mode is Mode.LIVE:
+            laid[name] = _live(name, spec, market, registry, account)
         elif name in traded:
             source = f"{name}{PUBLIC}"
             if source in components:
@@ -123,7 +130,7 @@ def blueprint(
             shown = {"exchange": args.get("exchange", args.get("market")), "symbol": args.get("symbol")}
             laid[name] = {"id": DRY_RUN, "args": {key: value for key, value in shown.items() if value is not None}}
         else:
-            laid[name] = spec
+            laid[name] = _keyless(spec)
     used = {spec.get("id") for spec in laid.values() if isinstance(spec, dict)}
     for name, sink in SINKS.items():
         if sink not in used:
@@ -183,7 +190,7 @@ def _value(value: Any, variables: Mapping[str, Any]) -> Any:
 
 def _public(spec: Tree, market: MarketFacts, registry: Registry) -> Tree:
     """The venue's public data, with what the market's record knows of it. The record wins: a fact has one home."""
-    args = dict(spec.get("args") or {})
+    args = _args(_keyless(spec))
     try:
         kinds = {parameter.name: parameter.kind for parameter in parameters_of(registry.get(spec["id"]))}
     except (UnknownComponent, BrokenComponent):
@@ -192,7 +199,36 @@ def _public(spec: Tree, market: MarketFacts, registry: Registry) -> Tree:
     args.update({name: _typed(name, value, kinds.get(name)) for name, value in market.args.items()})
     if "symbol" in kinds:
         args.setdefault("symbol", market.symbol)
+    if market.endpoint_override and "endpoint_override" in kinds:
+        args["endpoint_override"] = market.endpoint_override
     return {"id": spec["id"], "args": args}
+
+
+def _live(name: str, spec: Tree, market: MarketFacts, registry: Registry, account: str) -> Tree:
+    """The venue with the deployment's account. The record wins: which account trades is decided with the deployment."""
+    laid = _public(spec, market, registry)
+    try:
+        takes_account = ACCOUNT in {parameter.name for parameter in parameters_of(registry.get(spec["id"]))}
+    except (UnknownComponent, BrokenComponent):
+        return laid  # reading the result says so, with its place
+    if not takes_account:
+        raise BlueprintError(f"{name} is {spec['id']}, which opens no account, so nothing trades live there.")
+    if not account:
+        raise BlueprintError("Trading live needs an account; choose one that holds a key.")
+    laid["args"][ACCOUNT] = account
+    return laid
+
+
+def _keyless(spec: Tree) -> Tree:
+    """A venue as public data alone, whatever account the file names."""
+    args = _args(spec)
+    if not str(spec.get("id", "")).startswith("exchanges.") or ACCOUNT not in args:
+        return spec
+    return {**spec, "args": {key: value for key, value in args.items() if key != ACCOUNT}}
+
+
+def _args(spec: Tree) -> Tree:
+    return dict(spec.get("args") or {})
 
 
 def _typed(name: str, value: Any, kind: Kind | None) -> Any:

@@ -10,12 +10,12 @@ class RevisionState(TextChoices):
 
 
 class Mode(TextChoices):
-    """How far a deployment may go. LIVE is refused until an account can hold credentials."""
+    """How far a deployment may go. LIVE takes an account with a key that was checked."""
 
     SHADOW = "shadow", "Shadow: quotes are computed and published, never sent"
     PAPER = "paper", "Paper: our own matching on the venue's public market"
     REPLAY = "replay", "Replay: paper on a recording"
-    LIVE = "live", "Live"
+    LIVE = "live", "Live: orders go to the venue"
 
 
 class Wanted(TextChoices):

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When, prefetch_related_objects
 
-from exchanges.models import Market
-from strategies.choices import KillScope
+from exchanges.choices import KeyVerdict, MarketState
+from exchanges.models import ExchangeAccount, Market, SealedCredentials
+from strategies.choices import KillScope, Mode
 from strategies.models import Deployment, KillSwitch
 
 BREADTH = tuple(KillScope)
@@ -86,3 +87,40 @@ def sentence(switch: KillSwitch) -> str:
     who = switch.engaged_by.get_username() if switch.engaged_by else "the engine"
     scope = KillScope(switch.scope).label
     return f"{scope} kill switch, engaged by {who} at {switch.engaged_at:%Y-%m-%d %H:%M:%S} UTC: {switch.reason}"
+
+
+LIVE_COMPONENTS = "exchanges.ccxt."
+"""What live trading goes through: venues whose orders are proven one by one against a venue's own books."""
+
+
+def cannot_trade_live(account: ExchangeAccount) -> str:
+    """Why nothing may trade live with an account, with the remedy; empty when it may."""
+    if account.is_paper:
+        return f"The account {account.name} is on paper; live trading takes a live account that holds a key."
+    if not account.venue.component.startswith(LIVE_COMPONENTS):
+        by = account.venue.component
+        return f"{account.venue} is reached by {by}, and live trading goes by {LIVE_COMPONENTS}* alone."
+    sealed = SealedCredentials.objects.filter(account=account).first()
+    if sealed is None:
+        return f"The account {account.name} holds no key yet; enter one on its page."
+    match sealed.verdict:
+        case KeyVerdict.REFUSED:
+            return f"The key of {account.name} is refused. {sealed.verdict_reason}"
+        case KeyVerdict.UNCHECKED:
+            return f"The key of {account.name} has not been checked at {account.venue} yet; its page does that."
+    return ""
+
+
+def barred(deployment: Deployment) -> str:
+    """Why a deployment may not trade although no switch covers it; empty when it may.
+
+    What ends trading that already runs has a twin for hosts, `mmplatform.host.lease.KILL_REASON`.
+    """
+    market = Market.objects.select_related("venue").get(pk=deployment.market_id)
+    if deployment.mode == Mode.REPLAY:
+        return ""
+    if market.state == MarketState.DELISTED:
+        return f"{market.symbol} was taken off the list of {market.venue}."
+    if market.state == MarketState.HALTED:
+        return f"{market.venue} does not trade {market.symbol} at present."
+    return cannot_trade_live(deployment.account) if deployment.mode == Mode.LIVE else ""

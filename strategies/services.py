@@ -27,7 +27,7 @@ from exchanges.models import ExchangeAccount, Market, Venue
 from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
 from strategies.choices import KillScope, Mode, RevisionState, Wanted
 from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
-from strategies.selectors import covered_by, covering, halt_reasons, sentence
+from strategies.selectors import barred, cannot_trade_live, covered_by, covering, halt_reasons, sentence
 
 COMMAND_CHANNEL = "mm_command"
 
@@ -97,10 +97,6 @@ def deployment_create(
     funding: opening balances by asset, for the modes that trade on paper; base and quote must both be named.
     """
     require(actor, Action.START if mode != Mode.REPLAY else Action.REPLAY)
-    if mode == Mode.LIVE:
-        raise Refusal(
-            "Live trading needs sealed exchange credentials, which accounts cannot hold yet; choose shadow or paper."
-        )
     if revision.state != RevisionState.APPROVED:
         raise Refusal(f"{revision} is not approved ({revision.get_state_display().lower()}); only approved ones run.")
     if revision.strategy.mandate_id != mandate.pk:
@@ -111,8 +107,10 @@ def deployment_create(
         raise Refusal(f"The account {account.name} is held at {account.venue}, but the market is {market}.")
     if (market.base, market.quote) != (mandate.base, mandate.quote):
         raise Refusal(f"The mandate is about {mandate.symbol}, but the market is {market}.")
+    if mode == Mode.LIVE and (bar := cannot_trade_live(account)):
+        raise Refusal(bar)
     _check_funding(mandate, Mode(mode), funding)
-    _check_it_loads(revision, Mode(mode), market, funding)
+    _check_it_loads(revision, Mode(mode), market, funding, account)
     Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)  # names are given out one at a time
     deployment = Deployment.objects.create(
         client_id=mandate.client_id,
@@ -143,9 +141,10 @@ def deployment_create(
 
 
 def _check_funding(mandate: Mandate, mode: Mode, funding: Mapping[str, Decimal]) -> None:
-    if mode == Mode.SHADOW:
+    if mode in (Mode.SHADOW, Mode.LIVE):
+        why = "sends no orders" if mode == Mode.SHADOW else "trades with what its account holds"
         if funding:
-            raise Refusal("A shadow deployment sends no orders, so it takes no funding.")
+            raise Refusal(f"A {mode} deployment {why}, so it takes no funding.")
         return
     if set(funding) != {mandate.base, mandate.quote}:
         raise Refusal(f"Paper funding names {mandate.base} and {mandate.quote}, was {', '.join(funding) or 'empty'}.")
@@ -160,7 +159,9 @@ def _registry() -> Registry:
     return Registry.installed()
 
 
-def _check_it_loads(revision: Revision, mode: Mode, market: Market, funding: Mapping[str, Decimal]) -> None:
+def _check_it_loads(
+    revision: Revision, mode: Mode, market: Market, funding: Mapping[str, Decimal], account: ExchangeAccount
+) -> None:
     """Refuse here, in words, what a host could only fault on later."""
     registry = _registry()
     facts = MarketFacts(
@@ -175,6 +176,7 @@ def _check_it_loads(revision: Revision, mode: Mode, market: Market, funding: Map
         maker_fee_bps=market.maker_fee_bps,
         taker_fee_bps=market.taker_fee_bps,
         args=market.component_args,
+        endpoint_override=market.venue.endpoint_override,
     )
     recording = RecordingFacts(path="the recording") if mode == Mode.REPLAY else None
     try:
@@ -185,6 +187,7 @@ def _check_it_loads(revision: Revision, mode: Mode, market: Market, funding: Map
             registry=registry,
             funding=funding,
             recording=recording,
+            account=account.name,
             filename=str(revision),
         )
         check_config(document, registry=registry)
@@ -208,10 +211,10 @@ def deployment_start(*, deployment: Deployment, actor: User, reason: str) -> Non
     reason = _said(reason)
     _take_starts_lock(shared=True)
     _lock(deployment)
-    if deployment.mode == Mode.LIVE:
-        raise Refusal("Live trading needs sealed exchange credentials, which accounts cannot hold yet.")
     if switch := covering(deployment).first():
         raise Refusal(f"{deployment} may not start. {sentence(switch)}")
+    if bar := barred(deployment):
+        raise Refusal(f"{deployment} may not start. {bar}")
     if deployment.wanted == Wanted.HALTED or deployment.observed in (State.HALTING, State.HALTED):
         raise Refusal(f"{deployment} is halted ({deployment.observed_reason}); it must be reset first.")
     if deployment.observed == State.FAULTED:
@@ -333,6 +336,8 @@ def deployment_reset(*, deployment: Deployment, actor: User, reason: str) -> Non
     switches = list(covering(deployment))
     if broader := next((switch for switch in switches if switch.scope != KillScope.DEPLOYMENT), None):
         raise Refusal(f"{deployment} cannot be reset alone; reset this switch first. {sentence(broader)}")
+    if bar := barred(deployment):
+        raise Refusal(f"{deployment} would be halted again at once. {bar}")
     for switch in switches:
         _disengage(switch, actor, reason)
     stopped = (State.HALTING, State.HALTED, State.FAULTED)

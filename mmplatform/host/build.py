@@ -68,6 +68,7 @@ def container_of(
         registry=house.registry,
         funding=record.funding,
         recording=record.recording,
+        account=record.account.name,
         filename=record.revision,
     )
     return Container(
@@ -79,6 +80,7 @@ def container_of(
         hub=hub,
         permit=permit,
         restore=record.restore,
+        credentials=record.account.credentials,
         outlets=outlets,
         secure=secure,
         manual_halt=manual_halt,

@@ -30,6 +30,8 @@ from strategies.choices import Mode, Wanted
 log = structlog.get_logger(__name__)
 
 HALTED = (State.HALTING, State.HALTED)
+REFITTED = (State.PAUSED, State.STARTING, State.ACTIVE)
+"""States in which a change of facts is acted on at once; a halt keeps what it has until it is reset."""
 SETTLE_S = 3.0
 """How long an orderly hand-over waits for the record; longer, and the next holder treats us as lost."""
 
@@ -57,6 +59,7 @@ class Hosted:
         self._leaves = leaves
         self._fault = ""
         self._command = 0
+        self._facts = ""
         self._is_up = False
         self._is_leaving = False
         self._gone = asyncio.Event()
@@ -110,6 +113,7 @@ class Hosted:
         self._record = record
         self.kill_reason = record.kill_reason or self.kill_reason  # a notification may have been read since
         self._command = record.command
+        self._facts = record.facts
         if self.journal is not None:
             house.writer.close(self.journal)
         self.journal = house.writer.open(
@@ -227,6 +231,9 @@ class Hosted:
             self._spawn(self._carry_out(standing), f"{standing.wanted} {self.id}")
         elif standing.kill_reason and self.state not in (*HALTED, State.FAULTED):
             self._spawn(self._halt(standing.kill_reason), f"halt {self.id}")
+        elif standing.facts != self._facts and self.state in REFITTED and self._rehearsal is None:
+            self._facts = standing.facts  # once for each change
+            self._spawn(self._refit(), f"refit {self.id}")
 
     async def _carry_out(self, standing: Standing) -> None:
         wanted, reason = Wanted(standing.wanted), standing.wanted_reason
@@ -260,6 +267,24 @@ class Hosted:
                 await self._within(service.reset(reason))
         except EngineError as error:
             self.journal.note(f"The command could not be carried out: {error}", level="error")
+
+    async def _refit(self) -> None:
+        """What the service was built with has changed: build it anew, and go on quoting if it was."""
+        async with self._turn:
+            service, state = self.service, self.state
+            if service is None or self.journal is None or state not in REFITTED:
+                return  # halted meanwhile; the reset leads here again
+            was_quoting = state is not State.PAUSED
+            self.journal.note(f"Changed at the venue or the account: {REFIT}.", level="warning")
+            reason = REFIT if was_quoting else service.machine.reason
+            if was_quoting:
+                await service.pause(reason)
+            if not await self._build_anew(reason):
+                return
+            record, service = self._record, self.service
+            is_wanted = record is not None and record.wanted is Wanted.ACTIVE and not self.kill_reason
+            if was_quoting and is_wanted and service is not None:
+                await service.start(REFIT)
 
     async def _halt(self, reason: str) -> None:
         if self.service is None:
@@ -501,6 +526,7 @@ def _told_nobody(event: Any) -> None:
 
 STOPPED = "host stopped"
 MOVED = "handed to another host, which has room"
+REFIT = "built anew with the market's facts and the account's key of now"
 SILENCE = "lease could not be renewed"
 """How the reason of a silence begins; the next holder repeats it."""
 
@@ -508,4 +534,8 @@ SILENCE = "lease could not be renewed"
 def _was_quoting(record: Record) -> bool:
     """Whether only the change of hosts stopped it: one that had refused to start must not be started by a change."""
     reason = record.observed_reason
-    return record.observed in (State.STARTING, State.ACTIVE) or reason in (STOPPED, MOVED) or reason.startswith(SILENCE)
+    return (
+        record.observed in (State.STARTING, State.ACTIVE)
+        or reason in (STOPPED, MOVED, REFIT)
+        or reason.startswith(SILENCE)
+    )

@@ -98,7 +98,9 @@ class Standing:
     wanted_reason: str
     command: int
     kill_reason: str
-    """Why an engaged kill switch covers the deployment; empty when none does."""
+    """Why it may not trade: a kill switch that covers it, a market that does not trade, a key that is refused."""
+    facts: str
+    """Changes when what the service was built with has changed: facts of its market, credentials of its account."""
     ended: bool
 
 
@@ -110,10 +112,10 @@ class Renewal:
 
 
 MODES: Mapping[str, tuple[str, ...]] = {
-    SlotKind.ENGINE: (Mode.SHADOW.value, Mode.PAPER.value),
+    SlotKind.ENGINE: (Mode.SHADOW.value, Mode.PAPER.value, Mode.LIVE.value),
     SlotKind.REHEARSAL: (Mode.REPLAY.value,),
 }
-"""Replays run in slots of their own, so that no rehearsal can disturb quoting. Live is nobody's yet."""
+"""Replays run in slots of their own, so that no rehearsal can disturb quoting."""
 
 COVERS = """(
     k.scope = 'firm'
@@ -129,6 +131,33 @@ COVERING = f"""
     select k.reason from strategies_killswitch k where k.reset_at is null and {COVERS} order by k.id limit 1
 """
 """A scalar subquery over `strategies_deployment d`: the reason of a kill switch that covers it."""
+
+KILL_REASON = f"""
+    coalesce(({COVERING}), (
+        select case
+            when d.mode = 'replay' then null
+            when m.state = 'delisted' then format('%%s was taken off the list of %%s.', m.symbol, v.name)
+            when m.state = 'halted' then format('%%s does not trade %%s at present.', v.name, m.symbol)
+            when d.mode = 'live' and c.verdict = 'refused' then
+                format('The key of %%s is refused. %%s', a.name, c.verdict_reason)
+        end
+        from exchanges_market m
+        join exchanges_venue v on v.id = m.venue_id
+        join exchanges_exchangeaccount a on a.id = d.account_id
+        left join exchanges_sealedcredentials c on c.account_id = d.account_id
+        where m.id = d.market_id
+    ), '')
+"""
+"""Over `strategies_deployment d`: why it may not trade, or an empty string. Twin of `strategies.selectors.barred`."""
+
+FACTS = """
+    (select format('%%s/%%s/%%s', m.facts_version, c.serial, v.endpoint_override)
+     from exchanges_market m
+     join exchanges_venue v on v.id = m.venue_id
+     left join exchanges_sealedcredentials c on c.account_id = d.account_id and d.mode = 'live'
+     where m.id = d.market_id)
+"""
+"""Over `strategies_deployment d`: another text whenever what its service was built with has changed."""
 
 
 def _free(expires_at: str, held: str) -> str:
@@ -184,7 +213,7 @@ async def renew(connection: Connection, slot: Slot, held: Mapping[int, int], tim
                 returning d.id
             )
             select slot.desired, d.id, d.token, renewed.id is not null as renewed, d.wanted, d.wanted_reason, d.command,
-                   coalesce(({COVERING}), '') as kill_reason, d.ended_at is not null as ended
+                   {KILL_REASON} as kill_reason, {FACTS} as facts, d.ended_at is not null as ended
             from slot
             left join ours on true
             left join strategies_deployment d on d.id = ours.id
@@ -211,6 +240,7 @@ async def renew(connection: Connection, slot: Slot, held: Mapping[int, int], tim
                 wanted_reason=row.wanted_reason,
                 command=row.command,
                 kill_reason=row.kill_reason,
+                facts=row.facts,
                 ended=row.ended,
             )
             for row in rows
@@ -229,6 +259,7 @@ class _RenewalRow:
     wanted_reason: str
     command: int
     kill_reason: str
+    facts: str
     ended: bool
 
 
@@ -238,7 +269,7 @@ async def read_standings(connection: Connection, ids: list[int]) -> list[Standin
         await cursor.execute(
             f"""
             select d.id, d.token, false as renewed, d.wanted, d.wanted_reason, d.command,
-                   coalesce(({COVERING}), '') as kill_reason, d.ended_at is not null as ended
+                   {KILL_REASON} as kill_reason, {FACTS} as facts, d.ended_at is not null as ended
             from strategies_deployment d where d.id = any(%s)
             """,
             (ids,),

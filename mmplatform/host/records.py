@@ -19,8 +19,10 @@ from engine.core.component import Identity
 from engine.core.service import Restore
 from engine.core.states import State
 from engine.market.types import FINAL, OrderReport, OrderStatus, Side
+from exchanges.vault import Binding, Sealed
+from mmplatform.host.account import HeldAccount
 from mmplatform.host.database import Connection
-from mmplatform.host.lease import COVERING, COVERS
+from mmplatform.host.lease import COVERS, FACTS, KILL_REASON
 from strategies.blueprint import MarketFacts, RecordingFacts
 from strategies.choices import Mode, Wanted
 
@@ -49,6 +51,9 @@ class Record:
     observed: State
     observed_reason: str
     kill_reason: str
+    facts: str
+    """As in `Standing`: what the service is built with."""
+    account: HeldAccount
     restore: Restore
 
 
@@ -60,7 +65,8 @@ async def read(connection: Connection, deployment_id: int, token: int) -> Record
             select d.*, c.slug as client, m.slug as mandate, m.resume_policy, r.yaml, r.number,
                    s.name as strategy, v.slug as venue, v.component, k.symbol, k.base, k.quote, k.tick_size,
                    k.lot_size, k.min_size_base, k.min_notional_quote, k.maker_fee_bps, k.taker_fee_bps,
-                   k.component_args, coalesce(({COVERING}), '') as kill_reason
+                   k.component_args, v.endpoint_override, a.name as account, {KILL_REASON} as kill_reason,
+                   {FACTS} as facts, z.serial, z.key_id, z.version, z.wrapped_key, z.sealed
             from strategies_deployment d
             join clients_client c on c.id = d.client_id
             join clients_mandate m on m.id = d.mandate_id
@@ -68,6 +74,8 @@ async def read(connection: Connection, deployment_id: int, token: int) -> Record
             join strategies_strategy s on s.id = r.strategy_id
             join exchanges_market k on k.id = d.market_id
             join exchanges_venue v on v.id = k.venue_id
+            join exchanges_exchangeaccount a on a.id = d.account_id
+            left join exchanges_sealedcredentials z on z.account_id = a.id and d.mode = 'live'
             where d.id = %s and d.token = %s
             """,
             (deployment_id, token),
@@ -113,6 +121,7 @@ async def read(connection: Connection, deployment_id: int, token: int) -> Record
             maker_fee_bps=row["maker_fee_bps"],
             taker_fee_bps=row["taker_fee_bps"],
             args=row["component_args"],
+            endpoint_override=row["endpoint_override"],
         ),
         funding=funding,
         recording=RecordingFacts(path=replay["path"], speed=replay["speed"]) if replay else None,
@@ -124,7 +133,21 @@ async def read(connection: Connection, deployment_id: int, token: int) -> Record
         observed=State(row["observed"]),
         observed_reason=row["observed_reason"],
         kill_reason=row["kill_reason"],
+        facts=row["facts"],
+        account=_account(row),
         restore=restore,
+    )
+
+
+def _account(row: Mapping[str, Any]) -> HeldAccount:
+    if row["serial"] is None:
+        return HeldAccount(name=row["account"])
+    return HeldAccount(
+        name=row["account"],
+        binding=Binding(client_id=row["client_id"], account_id=row["account_id"], serial=row["serial"]),
+        sealed=Sealed(
+            key_id=row["key_id"], version=row["version"], wrapped_key=row["wrapped_key"], fields=row["sealed"]
+        ),
     )
 
 

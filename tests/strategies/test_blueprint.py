@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,11 +10,24 @@ import pytest
 from engine.core.config import ConfigError, check_config, dump_config, parse_tree
 from engine.core.container import Container
 from engine.core.plugins import Registry
+from engine.testing.venue import FakeVenue
 from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
 from strategies.choices import Mode
 from tests.mmplatform.host.conftest import YAML
 
-REGISTRY = Registry.installed()
+
+class Keyed(FakeVenue):
+    """A venue that opens an account."""
+
+    def __init__(self, *, account: str = "", endpoint_override: str = "", symbol: str = "AURORA/USDT") -> None:
+        super().__init__(symbol=symbol)
+        self.account = account
+
+
+REGISTRY = Registry.installed().with_components({"exchanges.ccxt.keyed": Keyed})
+KEYED_YAML = YAML.replace(
+    "{id: exchanges.simulated, args: {", '{id: exchanges.ccxt.keyed, args: {account: "theirs", '
+).replace("  mid:", '  elsewhere: {id: exchanges.ccxt.keyed, args: {account: "spare", symbol: "X/Y"}}\n  mid:', 1)
 MARKET = MarketFacts(
     component="exchanges.simulated",
     symbol="AURORA/USDT",
@@ -24,6 +38,7 @@ MARKET = MarketFacts(
     maker_fee_bps=Decimal("-0.5"),
     args={"anchor_price": "0.0312", "profile": "thin", "seed": 4},
 )
+LIVE_MARKET = replace(MARKET, component="exchanges.ccxt.keyed", args={}, endpoint_override="http://127.0.0.1:1")
 FUNDING = {"AURORA": Decimal("10000"), "USDT": Decimal("5000")}
 RECORDING = RecordingFacts(path="/recordings/aurora.gz", speed="2.5")
 
@@ -154,6 +169,22 @@ def test_another_venue_of_the_revision_stays_public() -> None:
     assert "other_public" not in components
 
 
+def test_live_the_venue_opens_the_deployments_account_and_every_other_venue_none() -> None:
+    components = laid(Mode.LIVE, KEYED_YAML, market=LIVE_MARKET, account="ours", funding={})
+    assert components["venue"] == {
+        "id": "exchanges.ccxt.keyed",
+        "args": {"account": "ours", "symbol": "@symbol", "endpoint_override": "http://127.0.0.1:1"},
+    }
+    assert components["elsewhere"]["args"] == {"symbol": "X/Y"}
+    assert components["executor"]["id"] == "marketmaking.executors.live"
+
+
+@pytest.mark.parametrize("mode", [Mode.PAPER, Mode.SHADOW])
+def test_in_every_other_mode_no_venue_opens_an_account(mode: Mode) -> None:
+    components = laid(mode, KEYED_YAML, market=LIVE_MARKET, account="ours")
+    assert not [name for name, spec in components.items() if "account" in (spec.get("args") or {})]
+
+
 def test_names_that_are_taken_do_not_collide() -> None:
     yaml = YAML.replace("  manual:", "  record: {id: sinks.memory}\n  manual:", 1)
     components = laid(Mode.PAPER, yaml)
@@ -164,7 +195,8 @@ def test_names_that_are_taken_do_not_collide() -> None:
 @pytest.mark.parametrize(
     ("yaml", "mode", "more", "words"),
     [
-        (YAML, Mode.LIVE, {}, "sealed exchange credentials"),
+        (YAML, Mode.LIVE, {"account": "main"}, "opens no account, so nothing trades live there"),
+        (KEYED_YAML, Mode.LIVE, {"market": LIVE_MARKET}, "Trading live needs an account"),
         (YAML, Mode.PAPER, {"funding": {"USDT": Decimal(1)}}, "needs an opening balance of AURORA"),
         (YAML, Mode.REPLAY, {"recording": None}, "choose one"),
         (YAML, Mode.REPLAY, {"recording": RecordingFacts(path="a", speed="fast")}, "or \"max\", was 'fast'"),

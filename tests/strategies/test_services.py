@@ -105,8 +105,8 @@ def test_a_deployment_is_born_paused_with_its_funding(world: World) -> None:
     assert deployment.name == "Acorn on Simulated Exchange paper 2"
 
 
-def test_live_is_refused_with_a_sentence(world: World) -> None:
-    with pytest.raises(Refusal, match="sealed exchange credentials"):
+def test_live_on_a_paper_account_is_refused_with_a_sentence(world: World) -> None:
+    with pytest.raises(Refusal, match="acorn-paper is on paper; live trading takes a live account"):
         create(world, world.acorn, mode=Mode.LIVE)
 
 

@@ -100,11 +100,10 @@ async def test_a_released_deployment_is_a_planned_change_for_the_next_holder(des
     assert second.token > first.token
 
 
-async def test_engine_slots_never_take_a_replay_and_nobody_takes_live_or_ended_ones(desk, connect) -> None:
+async def test_engine_slots_never_take_a_replay_and_nobody_takes_ended_ones(desk, connect) -> None:
     desk.slot()
     desk.slot("rehearsal-1", "rehearsal")
     paper, replay = desk.deployment(), desk.deployment("replay")
-    desk.deployment("live")
     desk.deployment(ended_at="2026-01-01T00:00Z")
     connection = await connect()
     engine, rehearsal = await sit(connection), await sit(connection, "rehearsal-1")
