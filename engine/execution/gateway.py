@@ -231,10 +231,19 @@ class Gateway:
 
     async def cancel(self, orders: Collection[TrackedOrder]) -> None:
         """Send cancels. They need no permit: they name our own orders and only ever lower the risk."""
-        if sent := self._withdraw(orders):
+        if sent := [order for order in self._withdraw(orders) if not self._was_just_cancelled(order)]:
             self._tracker.cancel_sent(sent)
             self.cancels_sent += len(sent)
             await self._run(self._cancel([order.client_order_id for order in sent]), "cancel")
+
+    def _was_just_cancelled(self, order: TrackedOrder) -> bool:
+        """Whether the venue has lately been told to cancel it, and nothing was seen of it since: it is asked about,
+        and to repeat the cancel with every tick would only cost the rate.
+        """
+        if order.status is not OrderStatus.UNKNOWN or order.cancel_sent_at is None:
+            return False
+        now = self._clock.monotonic()
+        return order.seen_at <= order.cancel_sent_at and now - order.cancel_sent_at < self._timeout_s
 
     def _withdraw(self, orders: Collection[TrackedOrder]) -> list[TrackedOrder]:
         """End what has not left yet, without a word to the venue; returns the others."""

@@ -99,15 +99,18 @@ class Inquiry:
 
     async def _rests_after_all(self, order: TrackedOrder, asked_at: float) -> bool:
         """Find out about an order in doubt that the list does not show."""
-        if order.status not in _IN_FLIGHT or order.status_at > asked_at:
+        if order.status not in _IN_FLIGHT:
             return False
         if isinstance(self._exchange, AnswersByClientId):
             report = await self._exchange.order_by_client_id(self._tracker.symbol, order.client_order_id)
-            if order.status_at > asked_at:
-                return False  # it moved meanwhile
+            if order.status not in _IN_FLIGHT:
+                return False  # it came to rest or ended meanwhile
             if report is not None:
-                self._tracker.hear(report, asked=True)
+                # One that moved meanwhile, since its cancel was answered, say, is asked about again; an end is an end.
+                if report.status.is_final or order.status_at <= asked_at:
+                    self._tracker.hear(report, asked=True)
                 return not report.status.is_final
+        # That its cancel was sent or answered meanwhile, however often, changes nothing about where it is not.
         self._conclude(order, asked_at)
         return False
 

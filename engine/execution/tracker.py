@@ -110,6 +110,7 @@ class TrackedOrder:
 
     __slots__ = (
         "booked_base",
+        "cancel_sent_at",
         "client_order_id",
         "confirmed",
         "counted",
@@ -164,6 +165,7 @@ class TrackedOrder:
         """When the venue last said something that it cannot say of an order which never arrived."""
         self.left = False
         """Whether it has left this process: until then nobody else can answer it."""
+        self.cancel_sent_at: float | None = None
         self.created_at = at
         """When it left, or may leave at the earliest."""
         self.created_ns = ts_ns
@@ -412,6 +414,7 @@ class OrderTracker:
 
     def cancel_sent(self, orders: Iterable[TrackedOrder]) -> None:
         for order in orders:
+            order.cancel_sent_at = self._clock.monotonic()
             self._take(order, OrderEvent.CANCEL_SENT, "")
 
     def lose(self, order: TrackedOrder, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from engine.execution.tracker import OrderTracker, TrackedOrder
 from engine.market.types import Fill, OrderReport, OrderStatus, Quote, Side
 from engine.testing import FakeVenue, ManualClock
 from tests.engine.execution.far import Far
-from tests.engine.execution.unreliable import Fate, News, Record
+from tests.engine.execution.unreliable import AnsweringConnection, Connection, Fate, News, Record
 
 D = Decimal
 
@@ -175,4 +176,46 @@ async def test_every_wait_for_an_order_begins_when_it_leaves_and_not_while_its_i
     assert {order.created_at for order in waiting} == {left_at}
     await far.run(12.5 - (far.world.clock.monotonic() - left_at))
     assert {order.status for order in waiting} == {OrderStatus.UNKNOWN}
+    await far.close()
+
+
+class Distant(deque[Fate]):
+    """Every leg of every call takes its time."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def popleft(self) -> Fate:
+        return Fate(there_s=0.2, back_s=0.2)
+
+
+@pytest.mark.parametrize("connection", [Connection, AnsweringConnection])
+async def test_a_quick_desk_at_a_distant_venue_finds_out_about_an_order_that_is_gone(
+    connection: type[Connection],
+) -> None:
+    """Paused, it cancels what turned up late and then vanished unheard, and asks for longer than a tick takes."""
+    far = await Far(connection=connection, interval_ms="100").open()
+    far.world.fates.update({kind: Distant() for kind in far.world.fates})
+    late = OrderReport(
+        ts_ns=far.world.clock.now_ns(),
+        client_order_id="mm-c-7-fffffffff",
+        venue_order_id="V1",
+        symbol="BTC/USDT",
+        side=Side.BUY,
+        price=D(49000),
+        size_base=D("0.01"),
+        filled_base=D(0),
+        status=OrderStatus.OPEN,
+    )
+    far.world.truth._orders[late.client_order_id] = late
+    far.world.truth._change(late, OrderStatus.OPEN)
+    while (order := far.service.tracker.find(late.client_order_id)) is None:
+        await far.run(0.1)
+    far.world.news.extend([News(after_s=None)] * 2)
+    far.world.truth._cancel("BTC/USDT", late.client_order_id)
+    before = far.service.executor.cancels_sent
+    await far.run(10)
+    assert order.status is OrderStatus.CANCELLED
+    assert not far.service.tracker.live
+    assert far.service.executor.cancels_sent - before <= 2
     await far.close()
