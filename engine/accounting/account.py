@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from decimal import Decimal
 
-from engine.accounting.ledger import Ledger
+from engine.accounting.ledger import Entry, Ledger
 from engine.accounting.position import Booked, Position
-from engine.core.decimals import ZERO
+from engine.core.decimals import WIDE, ZERO
 from engine.core.service import Restore
 from engine.execution.tracker import TrackedOrder
 from engine.market.types import Balance, Fill, Instrument, Side
@@ -52,6 +52,12 @@ class Account:
         self._others = {
             asset: max(ZERO, balance.locked - ours.get(asset, ZERO)) for asset, balance in self.balances.items()
         }
+
+    def accept(self, entry: Entry) -> None:
+        """Book a difference to the venue, which the balances read last show already."""
+        self.ledger.post(entry)
+        known = self._held_then.get(entry.asset, ZERO)
+        self._held_then = {**self._held_then, entry.asset: WIDE.add(known, entry.amount)}
 
     def available(self, asset: str) -> Decimal:
         """What our orders may speak for: the total, less what others' orders hold and what fills have spent since.

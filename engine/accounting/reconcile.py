@@ -132,7 +132,7 @@ class Reconcile(Component):
                     kind=EntryKind.ADJUSTMENT,
                     note=note,
                 )
-                self._desk.account.ledger.post(entry)
+                self._desk.account.accept(entry)
                 accepted.append(f"{gap.difference.normalize():+f} {asset}")
         if accepted:
             self._notice("warning", f"The start accepts what the venue holds, {', '.join(accepted)} beside our fills.")

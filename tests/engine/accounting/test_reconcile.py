@@ -152,6 +152,16 @@ async def test_a_deposit_is_reported_and_accepted_by_the_next_start() -> None:
     await desk.close()
 
 
+async def test_a_withdrawal_that_a_start_accepts_is_not_missed_twice() -> None:
+    desk = await desk_reconciling()
+    await desk.service.pause("to move money")
+    desk.venue.move("USDT", D(-600_000))
+    await desk.service.start("test")
+    assert desk.service.account.available("USDT") == D(400_000)
+    assert desk.service.account.inventory().quote_available == D(400_000)
+    await desk.close()
+
+
 async def test_a_balance_that_is_stale_for_a_moment_is_no_alarm() -> None:
     desk = await desk_reconciling()
     await desk.run(1)
