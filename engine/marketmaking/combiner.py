@@ -47,6 +47,10 @@ class Combiner(Component):
                 raise ValueError(
                     f'{what} names "{unknown[0]}", which is none of the strategies {", ".join(strategies)}'
                 )
+        for name, strategy in strategies.items():
+            if isinstance(strategy, Combiner):
+                # Its strategies would share one block of levels, and all but the first find no room in it.
+                raise ValueError(f"{name} is a combiner itself: name its strategies here instead")
         self.strategies = dict(strategies)
         self.weights = dict(weights or {})
         self.budgets_quote = dict(budgets_quote or {})
@@ -72,6 +76,9 @@ class Combiner(Component):
     def _share_of(self, name: str, draft: Draft, side: Side, block: _Block, notes: list[str]) -> list[Rung]:
         """A strategy's side in its own block: offset put in, weighted, and cut at its budget, innermost first."""
         offset, weight = draft.offset(side), self.weights.get(name, ONE)
+        what = "bids" if side is Side.BUY else "asks"
+        if beyond := sum(rung.level >= BLOCK for rung in draft.rungs(side)):
+            notes.append(f"{name}: {beyond} {what} beyond its {BLOCK} levels were left out.")
         rungs = [
             Rung(
                 block.first + rung.level, WIDE.add(rung.price, offset), WIDE.multiply(rung.size, weight), rung.in_quote
@@ -85,7 +92,6 @@ class Combiner(Component):
         # A bid's cost is its notional, and so is what an ask counts here: a budget is in quote on either side.
         kept = affordable(rungs, ZERO, Side.BUY, budget)
         if len(kept) < len(rungs) or (rungs and kept[-1] is not rungs[-1]):
-            what = "bids" if side is Side.BUY else "asks"
             notes.append(f"{name}: its budget of {_plain(budget)} does not cover all {len(rungs)} {what}.")
         return kept
 

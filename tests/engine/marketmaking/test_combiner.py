@@ -198,3 +198,22 @@ async def test_several_strategies_are_one_book_under_one_budget() -> None:
     assert "50000.00" not in desk.prices(Side.BUY)
     assert desk.prices(Side.SELL) == ["50000.00", "50050.00", "50075.00", "50100.00"]
     await desk.close()
+
+
+def test_a_combiner_in_a_combiner_is_refused_since_there_is_no_room_for_it() -> None:
+    inner = Combiner(strategies={"one": Fixed("99x1"), "two": Fixed("98x1")})
+    with pytest.raises(ValueError, match="inner is a combiner itself: name its strategies here instead"):
+        Combiner(strategies={"inner": inner})
+
+
+class Deep:
+    """Wants more levels than there is room for."""
+
+    def draft(self, context: QuoteContext) -> Draft:
+        return Draft([Rung(level, D(90) - D(level) / 10, D(1)) for level in range(BLOCK + 3)], [])
+
+
+def test_levels_beyond_a_strategys_room_are_left_out_and_said() -> None:
+    draft = Combiner(strategies={"deep": Deep()}).draft(Tick().context)
+    assert len(draft.bids) == BLOCK
+    assert draft.notes == [f"deep: 3 bids beyond its {BLOCK} levels were left out."]
