@@ -75,7 +75,10 @@ def check_config(document: Document, *, registry: Registry) -> Config:
     """Check a service that has been read already. Raises ConfigError with every problem found."""
     if document.problems and document.tree is None:
         raise ConfigError(document.problems)
-    config = _Reading(document, registry).config()
+    try:
+        config = _Reading(document, registry).config()
+    except RecursionError:
+        document.problem((), "components or variables refer to each other in too long a chain", "Shorten it")
     if document.problems:
         raise ConfigError(document.problems)
     return config

@@ -367,3 +367,19 @@ def test_a_list_where_a_reference_belongs_is_refused_in_words() -> None:
     text = 'service: "@mid"\ncomponents: {mid: {id: prices.mid, args: {market: []}}}\n'
     with pytest.raises(ConfigError, match="market must be a reference to MarketSource, was a list of 0"):
         load_config(text, filename="it.yaml", registry=Registry.installed())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vars:\n" + "".join(f'  v{n}: "@v{n + 1}"\n' for n in range(2000)) + '  v2000: "beat"\n'
+        'components: {one: {id: service.heartbeat, args: {text: "@v0"}}}\n',
+        "components:\n"
+        + "".join(f'  k{n}: {{id: killswitches.any, args: {{switches: ["@k{n + 1}"]}}}}\n' for n in range(2000))
+        + "  k2000: {id: killswitches.manual}\n  one: {id: service.heartbeat}\n",
+    ],
+    ids=["variables", "components"],
+)
+def test_a_chain_too_long_to_follow_is_a_problem_of_the_file(text: str) -> None:
+    with pytest.raises(ConfigError, match="refer to each other in too long a chain"):
+        load_config('service: "@one"\n' + text, filename="chain.yaml", registry=Registry.installed())
