@@ -496,9 +496,11 @@ class Hosted:
                 )
         except DATABASE_ERRORS as error:
             log.error("a replay's report could not be stored", deployment=self.id, error=str(error).strip())
-        self.permit.end()
-        house.publisher.forget(self.id)
-        self._leave()
+        finally:
+            # Also when the host that brings it up is stopped in the middle: whoever waits for its end must see it.
+            self.permit.end()
+            house.publisher.forget(self.id)
+            self._leave()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(coroutine), name=name)
