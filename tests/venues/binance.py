@@ -38,6 +38,7 @@ class Binance(BinanceStreams):
     )
     """The example pair of the venue's own documentation."""
 
+    says_retry_after = True
     rules: ClassVar[dict[str, Any]] = {"client_ids": "one_resting"}
 
     # Refusals

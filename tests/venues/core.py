@@ -55,10 +55,11 @@ class Core:
         *,
         refuses_takers_late: bool = False,
         client_ids: Literal["once", "one_resting", "any"] = "once",
+        fee_in: str = "received",
     ) -> None:
         self.clock = VenueClock()
         self.markets = {market.symbol: market for market in markets}
-        self.fee_in = "received"
+        self.fee_in = fee_in
         self.fee_asset_price = Decimal(1)
         self.refuses_takers_late = refuses_takers_late
         self.client_ids = client_ids

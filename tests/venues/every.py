@@ -7,11 +7,13 @@ from decimal import Decimal
 from tests.venues.binance import Binance
 from tests.venues.bybit import Bybit
 from tests.venues.gate import Gate
+from tests.venues.kraken import Kraken
+from tests.venues.kucoin import Kucoin
 from tests.venues.okx import Okx
 from tests.venues.records import Market
 from tests.venues.wire import Venue
 
-VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance, Bybit, Gate, Okx)}
+VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance, Bybit, Gate, Kraken, Kucoin, Okx)}
 
 AURORA = Market(
     base="AUR",

@@ -16,7 +16,7 @@ class Loopback:
         self.port = 0
 
     async def open(self) -> Loopback:
-        self._runner = web.ServerRunner(web.Server(self._serve), shutdown_timeout=0)
+        self._runner = web.ServerRunner(web.Server(self._serve), shutdown_timeout=0.01)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.port = self._runner.addresses[0][1]

@@ -13,6 +13,7 @@ from tests.venues.wire import Venue
 SPOT_ONLY: dict[str, dict[str, Any]] = {
     "bybit": {"fetchMarkets": {"types": ["spot"]}},
     "gate": {"fetchMarkets": {"types": ["spot"]}},
+    "kucoin": {"fetchMarkets": {"types": ["spot"]}, "hf": True, "uta": False},
     "okx": {"fetchMarkets": {"types": ["spot"]}},
     "binance": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False},
 }

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -81,6 +82,8 @@ class Ask(msgspec.Struct, kw_only=True):
     headers: dict[str, str]
     args: dict[str, Any]
     account: str = ""
+    at: float = 0.0
+    """When it came, by the machine's monotonic clock."""
 
     @property
     def target(self) -> str:
@@ -108,6 +111,7 @@ class Wire(Exception):
         self.headers = headers or {}
 
 
+PATIENCE_S = 10.0
 Handler = Callable[[Any, Ask], object]
 _ROUTES: dict[str, list[tuple[str, str, re.Pattern[str], bool, Handler]]] = {}
 
@@ -190,6 +194,12 @@ class Venue:
     id: ClassVar[str]
     keys: ClassVar[Keys]
     has_streams: ClassVar[bool] = True
+    checks_stamps: ClassVar[bool] = True
+    """Whether a request of another time is refused."""
+    says_retry_after: ClassVar[bool] = False
+    """Whether "too many requests" comes with when to come back."""
+    tells_fills_as_orders: ClassVar[bool] = True
+    """Whether the stream of orders tells of executions, too."""
     rules: ClassVar[dict[str, Any]] = {}
     """How this venue's core differs from others."""
 
@@ -256,10 +266,11 @@ class Venue:
         return [ask for ask in self.log if ask.call in calls]
 
     async def until(self, happened: Callable[[], object]) -> None:
-        """Wait until something is so that a request or a connection can bring about."""
-        while not happened():
-            self._stirred.clear()
-            await self._stirred.wait()
+        """Wait until something is so that a request or a connection can bring about. Raises TimeoutError."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not happened():
+                self._stirred.clear()
+                await self._stirred.wait()
 
     async def cut(self, *, private: bool | None = None) -> None:
         """Cut the streams: all, or those that have logged in, or those that have not."""
@@ -295,6 +306,7 @@ class Venue:
                     body=body,
                     headers={key.lower(): value for key, value in request.headers.items()},
                     args=args | found.groupdict(),
+                    at=time.monotonic(),
                 )
                 self.log.append(ask)
                 self._stirred.set()
