@@ -55,14 +55,20 @@ class OrderBook:
                 if touched is not None:
                     touched.add(price)
                 if size:
-                    if price not in sizes:
-                        insort(prices, price)
+                    known = len(sizes)
                     sizes[price] = size
-                elif price in sizes:
-                    del sizes[price]
+                    if len(sizes) > known:  # asking first would hash the price once more, the dearest part of this
+                        insort(prices, price)
+                elif sizes.pop(price, None) is not None:
                     del prices[bisect_left(prices, price)]
         if touched is not None and len(touched) > TOUCHED_KEPT:
             self.touched = None
+
+    def keep(self, levels: int) -> None:
+        """Forget all but the innermost levels of each side: beyond them the source says nothing more."""
+        bids, asks = self._bid_prices[: max(0, len(self._bid_prices) - levels)], self._ask_prices[levels:]
+        if bids or asks:
+            self.apply([(price, ZERO) for price in bids], [(price, ZERO) for price in asks])
 
     @property
     def best_bid(self) -> Decimal | None:

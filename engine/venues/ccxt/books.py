@@ -1,6 +1,7 @@
-"""A market's public data from ccxt: its book and prints as they are streamed, or its book asked for where nothing is.
+"""A market's public data: its book and prints as they are streamed, or its book asked for where nothing is.
 
-The fallback for every venue without a decoder of our own. ccxt keeps the book; each time it changes, ours is set to it.
+The book comes by a decoder of our own where there is one (`direct/`). Elsewhere ccxt keeps it, and each time it changes
+ours is set to it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from engine.market.types import Trade
 from engine.venues.base import MarketFeed
 from engine.venues.ccxt import boundary
 from engine.venues.ccxt.calls import Call, calling
+from engine.venues.ccxt.direct.stream import DirectBook, dialect_of
 from engine.venues.ccxt.errors import remedy
 from engine.venues.ccxt.supervised import Supervised
 
@@ -40,8 +42,10 @@ class BookWriter(Protocol):
 
 def book_writer(venue: PublicVenue, feed: MarketFeed, *, clock: Clock, levels: int) -> BookWriter:
     """The best way there is to keep a venue's book."""
+    if (dialect := dialect_of(venue, feed, levels)) is not None:
+        return StreamedMarket(venue, feed, DirectBook(venue, feed, dialect, clock=clock), clock=clock)
     if venue.library.has.get("watchOrderBook"):
-        return WatchedMarket(venue, feed, clock=clock, levels=levels)
+        return StreamedMarket(venue, feed, _WatchedBook(venue, feed, clock=clock, levels=levels), clock=clock)
     return PolledBook(venue, feed, clock=clock, levels=levels)
 
 
@@ -62,12 +66,12 @@ def _told(feed: MarketFeed, ts_ns: int, at: float) -> None:
     feed.publish()
 
 
-class WatchedMarket:
-    """A book by ccxt's WebSocket, and the market's prints where it streams them."""
+class StreamedMarket:
+    """A book by a stream, and the market's prints where ccxt streams them."""
 
-    def __init__(self, venue: PublicVenue, feed: MarketFeed, *, clock: Clock, levels: int) -> None:
+    def __init__(self, venue: PublicVenue, feed: MarketFeed, book: Supervised, *, clock: Clock) -> None:
         self.feed = feed
-        streams: list[Supervised] = [_WatchedBook(venue, feed, clock=clock, levels=levels)]
+        streams = [book]
         if venue.library.has.get("watchTrades"):
             streams.append(_WatchedTrades(venue, feed, clock=clock))
         self._streams = streams
