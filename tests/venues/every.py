@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.venues.binance import Binance
+from tests.venues.bitget import Bitget
 from tests.venues.bybit import Bybit
 from tests.venues.gate import Gate
 from tests.venues.kraken import Kraken
@@ -13,7 +14,7 @@ from tests.venues.okx import Okx
 from tests.venues.records import Market
 from tests.venues.wire import Venue
 
-VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance, Bybit, Gate, Kraken, Kucoin, Okx)}
+VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance, Bitget, Bybit, Gate, Kraken, Kucoin, Okx)}
 
 AURORA = Market(
     base="AUR",

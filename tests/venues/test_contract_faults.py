@@ -1,0 +1,341 @@
+"""The contract where things go wrong: nothing is sent twice, nothing is lost, and nobody claims what he cannot know.
+
+Numbers go on from `test_contract.py`. The venue's books judge; a request is counted when the venue has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import nullcontext
+from decimal import Decimal
+from typing import TypeVar
+
+import pytest
+
+from engine.core.errors import AuthRejected, EngineError, NotReady, Refused
+from engine.market.types import OrderReport, OrderRequest, OrderStatus, Side
+from engine.venues.base import Placed, PlaceRefused, PlaceUnknown
+from tests.venues.every import VENUES, opened
+from tests.venues.faults import BreakOff, Drop, Fault, Hold, Late, Limited, Say, Truncate, Unheard, html
+from tests.venues.loopback import Loopback
+from tests.venues.rig import HASTE, Wired
+from tests.venues.wire import Keys
+
+D = Decimal
+T = TypeVar("T")
+
+ARRIVED: dict[str, Fault] = {
+    "time-out": Hold(),
+    "connection dropped": Drop(),
+    "answer broken off": BreakOff(),
+    "answer truncated": Truncate(),
+    "a page of HTML": html(),
+    "an empty answer": Say(),
+    "an empty object": Say(text="{}"),
+    "null": Say(text="null"),
+    "502": html(status=502),
+    "503": html(status=503),
+    "500 in JSON": Say(text='{"message":"internal"}', status=500),
+    "an unheard-of code": Unheard(acts=True),
+}
+"""The venue carries the request out, and its answer is worth nothing."""
+
+NEVER_ARRIVED: dict[str, Fault] = {
+    "time-out": Hold(acts=False),
+    "connection dropped": Drop(acts=False),
+    "a page of HTML": html(acts=False),
+    "a gateway's refusal": html(acts=False, status=403),
+    "502": html(acts=False, status=502),
+    "too many requests": Limited(),
+    "an unheard-of code": Unheard(),
+}
+"""The venue never gets it. Whoever sent it cannot always tell."""
+
+
+@pytest.fixture(params=VENUES)
+async def wired(request: pytest.FixtureRequest, loopback: Loopback) -> AsyncIterator[Wired]:
+    made = Wired(opened(VENUES[request.param]), loopback)
+    await made.open()
+    await made.attentive()
+    yield made
+    await made.close()
+
+
+async def under(wired: Wired, call: str, fault: Fault, doing: Awaitable[T]) -> T:
+    """Do something while a fault awaits its request; requests are counted from here."""
+    wired.venue.log.clear()
+    wired.venue.faults.next(call, fault)
+    with wired.impatient() if isinstance(fault, Hold | Late) else nullcontext():
+        return await doing
+
+
+async def answer_of(wired: Wired, order: OrderRequest) -> OrderReport | EngineError:
+    try:
+        return await wired.place(order)
+    except EngineError as error:
+        return error
+
+
+async def test_c30_an_order_that_arrived_though_its_answer_was_lost_is_unknown_then_found_and_never_doubled(
+    wired: Wired, subtests: pytest.Subtests
+) -> None:
+    for name, fault in ARRIVED.items():
+        wired.venue.books.cancel_all(wired.keys.account)
+        with subtests.test(name):
+            order = wired.order()
+            answer = await under(wired, "place", fault, answer_of(wired, order))
+            # It may already have been asked about; a refusal it must never be.
+            assert isinstance(answer, PlaceUnknown | Placed), answer
+            truth = wired.truth(order)
+            assert truth is not None
+            assert truth.rests
+            [listed] = await wired.exchange.open_orders(wired.symbol)
+            assert listed.client_order_id == order.client_order_id
+            assert len(wired.venue.requests("place")) == 1
+            await wired.exchange.cancel(wired.symbol, [order.client_order_id])
+            assert wired.resting() == 0
+
+
+async def test_c31_an_order_that_never_arrived_is_never_called_placed_nor_sent_again(
+    wired: Wired, subtests: pytest.Subtests
+) -> None:
+    for name, fault in NEVER_ARRIVED.items():
+        with subtests.test(name):
+            order = wired.order()
+            answer = await under(wired, "place", fault, answer_of(wired, order))
+            assert isinstance(answer, PlaceUnknown | PlaceRefused | NotReady), answer
+            assert wired.truth(order) is None
+            assert len(wired.venue.requests("place")) == 1
+            assert await wired.patiently(lambda: wired.exchange.open_orders(wired.symbol)) == []
+            wired.plenty()
+
+
+async def test_c32_a_cancel_whose_answer_was_lost_claims_nothing(wired: Wired, subtests: pytest.Subtests) -> None:
+    for name, fault in ARRIVED.items():
+        wired.venue.books.cancel_all(wired.keys.account)
+        with subtests.test(name):
+            order = wired.order()
+            await wired.place(order)
+            cancelling = wired.exchange.cancel(wired.symbol, [order.client_order_id])
+            [answer] = await under(wired, "cancel", fault, cancelling)
+            # Whoever asked the venue afterwards may know that it is gone, and it is.
+            assert answer.status in (OrderStatus.UNKNOWN, OrderStatus.CANCELLED)
+            assert len(wired.venue.requests("cancel")) == 1
+            assert await wired.exchange.open_orders(wired.symbol) == []
+
+
+async def test_c33_a_cancel_that_never_arrived_never_says_cancelled(wired: Wired, subtests: pytest.Subtests) -> None:
+    order = wired.order()
+    await wired.place(order)
+    for name, fault in NEVER_ARRIVED.items():
+        with subtests.test(name):
+            cancelling = wired.exchange.cancel(wired.symbol, [order.client_order_id])
+            [answer] = await under(wired, "cancel", fault, cancelling)
+            assert answer.status in (OrderStatus.UNKNOWN, OrderStatus.CANCELLING, OrderStatus.OPEN)
+            assert wired.resting() == 1
+            [listed] = await wired.patiently(lambda: wired.exchange.open_orders(wired.symbol))
+            assert listed.client_order_id == order.client_order_id
+            wired.plenty()
+
+
+@pytest.mark.parametrize("call", ["open_orders", "fills", "balances"])
+async def test_c34_a_question_without_a_true_answer_raises_and_never_says_nothing(
+    wired: Wired, call: str, subtests: pytest.Subtests
+) -> None:
+    order, since_ns = wired.order(price="100"), wired.now_ns() - 10**10
+    await wired.place(order)
+    wired.crowd_takes(Side.SELL, "100", "0.5")
+    ask = {
+        "open_orders": lambda: wired.exchange.open_orders(wired.symbol),
+        "fills": lambda: wired.exchange.fills(wired.symbol, since_ns),
+        "balances": lambda: wired.exchange.balances(),
+    }[call]
+    for name in (name for name in ARRIVED if name != "time-out"):
+        with subtests.test(name):
+            wired.venue.faults.clear()
+            wired.venue.faults.next(call, ARRIVED[name])
+            try:
+                found = await ask()
+            except NotReady:
+                continue
+            # A question may be asked again on a connection that was dropped, and so be answered after all.
+            assert found == await ask(), "nothing was taken for an answer"
+            assert found
+
+
+async def test_c35_told_to_slow_down_it_stays_away(wired: Wired) -> None:
+    wired.venue.faults.next("balances", Limited(retry_after_s=30))
+    with pytest.raises(NotReady):
+        await wired.exchange.balances()
+    asked_at = wired.venue.requests("balances")[0].at
+    if wired.venue.says_retry_after:
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await wired.exchange.balances()
+                    break
+                except NotReady:
+                    await wired.clock.sleep_until(wired.clock.monotonic() + 1)
+        assert (wired.venue.requests("balances")[1].at - asked_at) * HASTE >= 29
+
+
+async def test_c36_wrong_keys_are_a_matter_for_a_person(wired: Wired) -> None:
+    order = wired.order()
+    wired.venue.by_key.clear()
+    with pytest.raises(AuthRejected):
+        await wired.exchange.balances()
+    with pytest.raises(AuthRejected):
+        await wired.place(order)
+    assert wired.truth(order) is None
+
+
+async def test_c37_no_secret_stands_in_an_error(wired: Wired) -> None:
+    keys: Keys = wired.venue.keys
+    wired.venue.faults.always("place", Say(text=f"<html>{keys.api_key} {keys.secret}</html>", status=500))
+    answer = await answer_of(wired, wired.order())
+    said = str(answer) if isinstance(answer, EngineError) else answer.reason
+    for secret in (keys.api_key, keys.secret, keys.passphrase):
+        assert not secret or secret not in said
+
+
+@pytest.mark.parametrize("ahead_s", [120, -120])
+@pytest.mark.parametrize("name", VENUES)
+async def test_c38_a_venue_whose_clock_differs_is_noticed_and_either_served_or_refused(
+    name: str, ahead_s: int, loopback: Loopback
+) -> None:
+    wired = Wired(opened(VENUES[name]), loopback)
+    wired.venue.clock.move(ahead_s)
+    await wired.open()
+    try:
+        assert wired.exchange.skew_s is not None
+        assert abs(wired.exchange.skew_s - ahead_s) < 5
+        order = wired.order()
+        answer = await answer_of(wired, order)
+        assert isinstance(answer, Placed | NotReady), answer
+        truth = wired.truth(order)
+        assert (truth is not None and truth.rests) is isinstance(answer, Placed)
+    finally:
+        await wired.close()
+
+
+async def test_c39_an_order_that_arrives_after_its_sender_gave_up_is_found(wired: Wired) -> None:
+    order, late = wired.order(), Late()
+    answer = await under(wired, "place", late, answer_of(wired, order))
+    assert isinstance(answer, PlaceUnknown), answer
+    assert await wired.exchange.open_orders(wired.symbol) == []
+    late.until.set()
+    await wired.venue.until(lambda: wired.truth(order) is not None)
+    [listed] = await wired.exchange.open_orders(wired.symbol)
+    assert listed.client_order_id == order.client_order_id
+
+
+async def test_c40_events_that_come_twice_and_in_the_wrong_order_tell_the_same_story(wired: Wired) -> None:
+    if not wired.venue.has_streams:
+        pytest.skip("it streams no orders")
+    order = wired.order(price="100")
+    await wired.place(order)
+    wired.venue.streams.double_private, wired.venue.streams.reverse_private = True, 2
+    wired.crowd_takes(Side.SELL, "100", "0.25")
+    wired.crowd_takes(Side.SELL, "100", "0.25")
+    await wired.until(lambda: len(wired.filled_of(order)) == 2)
+    assert sum(fill.size_base for fill in wired.filled_of(order).values()) == D("0.5")
+    assert all(report.filled_base <= D("0.5") for report in wired.told_of(order))
+
+
+async def test_c41_what_happened_while_the_stream_was_away_is_heard_of_when_it_is_back(wired: Wired) -> None:
+    if not wired.venue.has_streams:
+        pytest.skip("it streams no orders")
+    order = wired.order(price="100")
+    await wired.place(order)
+    await wired.venue.cut(private=True)
+    wired.crowd_takes(Side.SELL, "100", "0.25")
+    await wired.until(lambda: wired.filled_of(order))
+    await wired.heard_by_stream()
+    wired.crowd_takes(Side.SELL, "100", "0.25")
+    await wired.until(lambda: len(wired.filled_of(order)) == 2)
+
+
+async def book_is_true(wired: Wired) -> None:
+    """Wait until the feed shows, without a problem, what is in the books."""
+    feed, changed = wired.exchange.feed(wired.symbol), asyncio.Event()
+    hear = [lambda _: changed.set()]
+    feed.on_book.append(hear[0])
+
+    def is_true() -> bool:
+        books = wired.venue.books
+        best = [books.levels(wired.symbol, side, 1) for side in ("buy", "sell")]  # type: ignore[arg-type]
+        wanted = tuple(level[0][0] for level in best)
+        sizes = all(
+            feed.book.size_at(Side(side), level[0][0]) == level[0][1] for side, level in zip(Side, best, strict=True)
+        )
+        return not feed.problem and (feed.book.best_bid, feed.book.best_ask) == wanted and sizes
+
+    async with asyncio.timeout(10):
+        while not is_true():
+            changed.clear()
+            try:
+                await asyncio.wait_for(changed.wait(), 0.05)
+            except TimeoutError:
+                continue
+    feed.on_book.remove(hear[0])
+
+
+async def test_c42_a_book_that_lost_an_update_is_built_anew(wired: Wired) -> None:
+    if not wired.venue.has_streams:
+        pytest.skip("it streams no book")
+    wired.exchange.feed(wired.symbol)
+    await book_is_true(wired)
+    books = wired.venue.books
+    books.crowd_rests(wired.symbol, "buy", "100", "1")
+    await book_is_true(wired)
+    wired.venue.streams.skip_depth = 1
+    books.cancel_all("crowd")
+    for price in ("99.9", "99.8"):
+        books.crowd_rests(wired.symbol, "buy", price, "2")
+    books.crowd_rests(wired.symbol, "sell", "100.1", "2")
+    await book_is_true(wired)
+
+
+async def test_c43_a_book_whose_stream_is_cut_says_so_and_comes_back(wired: Wired) -> None:
+    if not wired.venue.has_streams:
+        pytest.skip("it streams no book")
+    feed = wired.exchange.feed(wired.symbol)
+    await book_is_true(wired)
+    before = len(wired.venue.sessions)
+    await wired.venue.cut(private=False)
+    await wired.venue.until(lambda: len(wired.venue.sessions) < before)
+    wired.venue.books.crowd_rests(wired.symbol, "buy", "100", "1")
+    await book_is_true(wired)
+    assert feed.age_s(wired.clock.monotonic()) is not None
+
+
+async def test_c44_a_book_whose_stream_falls_silent_is_not_trusted_for_long(wired: Wired) -> None:
+    if not wired.venue.has_streams:
+        pytest.skip("it streams no book")
+    feed = wired.exchange.feed(wired.symbol)
+    await book_is_true(wired)
+    wired.venue.streams.mute = {"public", "control"}
+    wired.venue.books.cancel_all("crowd")
+    async with asyncio.timeout(10):
+        while (age_s := feed.age_s(wired.clock.monotonic())) is not None and age_s < 5:
+            await wired.clock.sleep_until(wired.clock.monotonic() + 1)
+
+
+async def test_c45_the_list_of_open_orders_may_lag_behind_and_nothing_is_concluded_from_it(wired: Wired) -> None:
+    wired.venue.faults.stale_open_orders = True
+    assert await wired.exchange.open_orders(wired.symbol) == []
+    order = wired.order()
+    answer = await wired.place(order)
+    assert isinstance(answer, Placed)
+    assert await wired.exchange.open_orders(wired.symbol) == []
+    wired.venue.faults.stale_open_orders = False
+    [listed] = await wired.exchange.open_orders(wired.symbol)
+    assert listed.client_order_id == order.client_order_id
+
+
+async def test_c46_a_halted_market_refuses_and_says_so(wired: Wired) -> None:
+    wired.venue.books.halted.add(wired.symbol)
+    answer = await answer_of(wired, wired.order())
+    assert isinstance(answer, PlaceRefused | Refused | NotReady | PlaceUnknown), answer
+    assert wired.resting() == 0
