@@ -23,11 +23,13 @@ from engine.venues.ccxt import boundary, library
 from engine.venues.ccxt.boundary import Boundary, Unreadable
 from engine.venues.ccxt.calls import Call, calling
 from engine.venues.ccxt.errors import remedy
-from engine.venues.ccxt.ids import Known, spelled_in
+from engine.venues.ccxt.ids import Known, NoIds, spelled_in
 from engine.venues.ccxt.library import Library
 from engine.venues.ccxt.limits import VenueWire
+from engine.venues.ccxt.nameless import Nameless
 from engine.venues.ccxt.private import PrivateStreams
 from engine.venues.ccxt.public import PublicVenue
+from engine.venues.ccxt.quality import qualities
 from engine.venues.credentials import Credentials
 
 T = TypeVar("T")
@@ -54,7 +56,8 @@ class Account:
         self.tuning = venue.tuning
         self.clock = clock
         self.scheduler = scheduler
-        self.known = Known(self.tuning.ids)
+        self.known = Known(self.tuning.ids if qualities()[venue.place.venue_id].can("client_ids") else NoIds())
+        self.nameless = Nameless() if isinstance(self.known.form, NoIds) else None
         self.boundary = Boundary(self.known, id_names=self.tuning.id_names, status_of=self.tuning.status_of)
         self.library: Library = None
         self.on_order: list[Callable[[OrderReport], None]] = []

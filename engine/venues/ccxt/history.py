@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import NotReady, Refused
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 500
 DAY_MS = 86_400_000
+RESTED_MS = DAY_MS
+"""Orders that ended are asked for from so long before: quotes rest for minutes, others seldom for longer."""
 
 
 async def open_orders(account: Account, symbol: str) -> list[OrderReport]:
@@ -30,92 +33,128 @@ async def open_orders(account: Account, symbol: str) -> list[OrderReport]:
             f"{account.name} lists {len(said)} open orders in {symbol}, as many as it lists at once: there may be more."
         )
     found = [account.boundary.order(one, now_ns=asked_ns, symbol=symbol, listed=True) for one in said]
+    if account.nameless is not None:
+        found = account.nameless.recognised(symbol, found, account.known, account.clock.monotonic())
     return [report for report in found if report.symbol == symbol and not report.status.is_final]
 
 
 async def fills(account: Account, symbol: str, since_ns: int) -> list[Fill]:
     """Own executions at or after a stamp, oldest first. Raises Refused where the venue does not tell them."""
-    library = account.library
-    if not library.has.get("fetchMyTrades"):
+    if not account.library.has.get("fetchMyTrades"):
         raise Refused(f"{account.name} lists no executions, so what was traded there cannot be accounted for.")
-    window = _Window(account)
-    since_ms, now_ms = since_ns // MS, account.clock.now_ns() // MS
-    if window.remembers_ms:
-        since_ms = max(since_ms, now_ms - window.remembers_ms)
-    said: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-    start_ms = since_ms
-    for _ in range(MAX_PAGES):
-        until_ms = start_ms + window.span_ms - 1 if window.span_ms else None
-        page = await account.ask(f"fetch_my_trades {symbol}", window.question(symbol, start_ms, until_ms))
-        fresh = {_identity(trade, number): trade for number, trade in enumerate(page)}
-        news = [key for key in fresh if key not in said]
-        said.update(fresh)
-        last_ms = max((trade.get("timestamp") or 0 for trade in page), default=0)
-        if news and window.page and len(page) >= window.page:
-            # A page that is full goes on from its last stamp, which may have more of its own.
-            start_ms = max(start_ms, last_ms)
-        elif until_ms is not None and until_ms < now_ms:
-            start_ms = until_ms + 1
-        elif news and not window.page:
-            start_ms = max(start_ms, last_ms)  # nobody knows how long a page is: an empty one is the end
-        else:
-            break
-    else:
-        raise NotReady(f"{account.name} went on listing executions in {symbol} after {MAX_PAGES} pages.")
-    found = account.boundary.fills(said.values(), symbol=symbol)
+    tuning = account.tuning
+    limits = _limits(account, "fetchMyTrades", page=tuning.fills_page, span_s=tuning.fills_window_s)
+    said = await _whole(account, "fetch_my_trades", symbol, limits, since_ns // MS)
+    found = account.boundary.fills(said, symbol=symbol)
     return [fill for fill in found if fill.ts_ns >= since_ns and fill.symbol == symbol]
-
-
-class _Window:
-    """How a venue lets its executions be asked for: by ccxt's features, unless the tuning knows better."""
-
-    def __init__(self, account: Account) -> None:
-        tuning, library = account.tuning, account.library
-        kind = "spot" if account.venue.place.kind == "spot" else "swap"
-        features = (library.features or {}).get(kind) or {}
-        stated = (features.get("linear") or features if kind == "swap" else features).get("fetchMyTrades") or {}
-        self.page = tuning.fills_page or int(stated.get("limit") or 0)
-        self.span_ms = tuning.fills_window_s * 1000 or int(stated.get("untilDays") or 0) * DAY_MS
-        if self.span_ms > 1000 * DAY_MS:
-            self.span_ms = 0  # no limit worth a name
-        self.remembers_ms = int(stated.get("daysBack") or 0) * DAY_MS
-
-    def question(self, symbol: str, since_ms: int, until_ms: int | None) -> Any:
-        params = {} if until_ms is None else {"until": until_ms}
-
-        def ask(venue: Library) -> Any:
-            return venue.fetch_my_trades(symbol, since_ms, self.page or None, params)
-
-        return ask
-
-
-def _identity(trade: Mapping[str, Any], number: int) -> tuple[Any, ...]:
-    if trade.get("id"):
-        return (trade["id"],)
-    return (trade.get("order"), trade.get("timestamp"), trade.get("price"), trade.get("amount"), number)
 
 
 async def closed_orders(account: Account, symbol: str, since_ns: int) -> list[OrderReport]:
     """Own orders that ended at or after a stamp, oldest first, as far back as the venue remembers."""
-    has = account.library.has
-    method = next(
-        (
-            method
-            for name, method in (
-                ("fetchCanceledAndClosedOrders", "fetch_canceled_and_closed_orders"),
-                ("fetchClosedOrders", "fetch_closed_orders"),
-                ("fetchOrders", "fetch_orders"),
-            )
-            if has.get(name)
-        ),
-        "",
+    tuning, asked_ns = account.tuning, account.clock.now_ns()
+    found: dict[str, OrderReport] = {}
+    for method in tuning.closed_by or _lists_of_ended(account.library):
+        feature = "fetchOrders" if method == "fetch_orders" else "fetchClosedOrders"
+        limits = _limits(account, feature, page=tuning.closed_page, span_s=tuning.closed_window_s)
+        # Venues tell orders by when they were made, and one may have rested for long before it ended.
+        for one in await _whole(account, method, symbol, limits, since_ns // MS - RESTED_MS):
+            report = account.boundary.order(one, now_ns=asked_ns, symbol=symbol)
+            found[report.venue_order_id] = report
+    ended = (one for one in found.values() if one.symbol == symbol and one.status.is_final and one.ts_ns >= since_ns)
+    return sorted(ended, key=lambda one: one.ts_ns)
+
+
+def _lists_of_ended(library: Library) -> tuple[str, ...]:
+    """Which of ccxt's lists hold, together, every order that has ended. Raises Refused where there is none."""
+    has = library.has
+    if has.get("fetchCanceledAndClosedOrders") is True:
+        return ("fetch_canceled_and_closed_orders",)
+    if has.get("fetchOrders") is True:
+        return ("fetch_orders",)
+    found = [("fetchClosedOrders", "fetch_closed_orders"), ("fetchCanceledOrders", "fetch_canceled_orders")]
+    lists = tuple(method for name, method in found if has.get(name))
+    if not lists:
+        raise Refused(f"{library.id} lists no orders that have ended.")
+    return lists
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How a venue lets its history be asked for. `page` and `span_ms` are 0 where it does not say, or sets none."""
+
+    page: int
+    span_ms: int
+    remembers_ms: int
+    has_end: bool
+    """A question may name its end."""
+
+
+def _limits(account: Account, feature: str, *, page: int, span_s: int) -> _Limits:
+    """By the tuning, or else by ccxt's features."""
+    kind = "spot" if account.venue.place.kind == "spot" else "swap"
+    features = (account.library.features or {}).get(kind) or {}
+    stated = (features.get("linear") or features if kind == "swap" else features).get(feature) or {}
+    days = stated.get("untilDays") or 0
+    return _Limits(
+        page=page or int(stated.get("limit") or 0),
+        span_ms=span_s * 1000 or (int(days * DAY_MS) if days < 1000 else 0),
+        remembers_ms=int((stated.get("daysBack") or 0) * DAY_MS),
+        has_end=bool(days or span_s),
     )
-    if not method:
-        raise Refused(f"{account.name} lists no orders that have ended.")
-    asked_ns = account.clock.now_ns()
-    said = await account.ask(f"{method} {symbol}", lambda venue: getattr(venue, method)(symbol, since_ns // MS, None))
-    found = [account.boundary.order(one, now_ns=asked_ns, symbol=symbol) for one in said]
-    return sorted((one for one in found if one.status.is_final and one.ts_ns >= since_ns), key=lambda one: one.ts_ns)
+
+
+async def _whole(account: Account, method: str, symbol: str, limits: _Limits, since_ms: int) -> list[Mapping[str, Any]]:
+    """Everything a venue lists since a stamp, each once, whether its pages begin with the newest or the oldest.
+
+    Raises NotReady when it cannot be had whole.
+    """
+    now_ms = account.clock.now_ns() // MS
+    if limits.remembers_ms:
+        since_ms = max(since_ms, now_ms - limits.remembers_ms + 1000)
+    said: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    spans = _spans(since_ms, now_ms, limits.span_ms)
+    for _ in range(MAX_PAGES):
+        if not spans:
+            return list(said.values())
+        start_ms, until_ms = spans.pop(0)
+        page = await account.ask(f"{method} {symbol}", _question(method, symbol, start_ms, until_ms, limits.page))
+        fresh = {_identity(one, number): one for number, one in enumerate(page)}
+        is_news = any(key not in said for key in fresh)
+        said.update(fresh)
+        if (limits.page and len(page) < limits.page) or not is_news:
+            continue
+        stamps = [one.get("timestamp") or 0 for one in page]
+        oldest_ms, newest_ms = min(stamps), max(stamps)
+        if limits.page and oldest_ms == newest_ms:
+            raise NotReady(f"{account.name} lists more in {symbol} within a millisecond than fits into one page.")
+        # What a full page left out is older than it or newer, or shares a stamp at its ends.
+        spans.insert(0, (max(start_ms, newest_ms), until_ms))
+        if limits.has_end and start_ms <= oldest_ms:
+            spans.insert(0, (start_ms, oldest_ms))
+    raise NotReady(f"{account.name} went on listing {method} of {symbol} after {MAX_PAGES} pages.")
+
+
+def _spans(since_ms: int, now_ms: int, span_ms: int) -> list[tuple[int, int | None]]:
+    """The stretches of time to ask for one by one, where only so much may be asked for at once."""
+    if not span_ms:
+        return [(since_ms, None)]
+    starts = range(since_ms, max(now_ms, since_ms) + 1, span_ms)
+    return [(start_ms, start_ms + span_ms - 1) for start_ms in starts]
+
+
+def _question(method: str, symbol: str, start_ms: int, until_ms: int | None, page: int) -> Any:
+    params = {} if until_ms is None else {"until": until_ms}
+
+    def ask(venue: Library) -> Any:
+        return getattr(venue, method)(symbol, start_ms, page or None, params)
+
+    return ask
+
+
+def _identity(one: Mapping[str, Any], number: int) -> tuple[Any, ...]:
+    if one.get("id"):
+        return (one["id"],)
+    return (one.get("order"), one.get("timestamp"), one.get("price"), one.get("amount"), number)
 
 
 async def one_order(account: Account, symbol: str, client_order_id: str) -> OrderReport | None:

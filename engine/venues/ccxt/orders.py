@@ -22,6 +22,7 @@ from engine.venues.ccxt.library import Library
 
 if TYPE_CHECKING:
     from engine.venues.ccxt.account import Account
+    from engine.venues.ccxt.nameless import Nameless
 
 Permitted = Callable[[], bool]
 
@@ -56,6 +57,8 @@ async def place(account: Account, orders: Sequence[OrderRequest], permitted: Per
 async def _answers(
     account: Account, orders: Sequence[OrderRequest], permitted: Permitted
 ) -> list[OrderReport | EngineError]:
+    if account.nameless is not None:
+        return [await _place_nameless(account, account.nameless, order, permitted) for order in orders]
     size = account.tuning.batch
     if size > 1 and len(orders) > 1:
         chunks = [orders[at : at + size] for at in range(0, len(orders), size)]
@@ -88,6 +91,24 @@ async def _place_one(account: Account, order: OrderRequest, permitted: Permitted
     return answer
 
 
+async def _place_nameless(
+    account: Account, nameless: Nameless, order: OrderRequest, permitted: Permitted
+) -> OrderReport | EngineError:
+    """Place one where the venue keeps no ids of ours: alone on its way, and not while another one is missing."""
+    async with nameless.turn:
+        if nameless.missing(order.symbol):
+            try:
+                await history.open_orders(account, order.symbol)  # which may find it
+            except EngineError as error:
+                return NotReady(str(error))
+        if reason := nameless.missing(order.symbol):
+            return NotReady(f"{account.name} keeps no ids of ours, so nothing is sent while {reason}")
+        answer = await _place_one(account, order, permitted)
+        if isinstance(answer, PlaceUnknown):
+            nameless.lost(order, account.clock.monotonic())
+        return answer
+
+
 async def _create(account: Account, venue: Library, order: OrderRequest, arguments: tuple[Any, ...]) -> Any:
     """Send it, and tell a post-only order that would have traded from other refusals, while the library's own error is
     at hand."""
@@ -117,7 +138,7 @@ def _arguments(account: Account, order: OrderRequest) -> tuple[Any, ...]:
         raise Refused(str(error)) from None
     params = account.tuning.order_params(order)
     if spelled:
-        params = {**params, "clientOrderId": spelled}
+        params = {**params, account.tuning.id_param: spelled}
     return order.symbol, "limit", order.side.value, _text(amount), _text(order.price), params
 
 

@@ -1,62 +1,88 @@
-"""What each venue offers, as `quality.yaml` has it: read without importing ccxt, and compared with it by a test.
+"""What each venue offers and what that rests on, as `quality.yaml` has it: read without importing ccxt.
 
-tuned      its traps are known and handled in `tuned/`, over servers with its wire format
-streamed   own orders and executions are pushed, and our order ids are kept: slower to doubt, as safe
-polled     found out by asking: quotes live longer than they should, and doubts take seconds
-public     executions cannot be listed, so nothing can be accounted for: public data alone
+tuned      it has a module in `tuned/`, and each behaviour is proven there by a test or exempt for a reason
+checked    ccxt quotes orders and executions of it, they are read exactly, and it keeps our ids and lists executions
+declared   it has ids and executions by ccxt's claims alone: nobody has seen one of its answers here
+degraded   it lacks one of those. Without executions nothing could be accounted for: public data alone. Without ids an
+           order whose answer is lost cannot be told from a stranger's: one market, one order on its way at a time
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from ruamel.yaml import YAML
 
-from engine.venues.ccxt.tuned.base import is_tuned
-
 FILE = Path(__file__).with_name("quality.yaml")
-Tier = Literal["tuned", "streamed", "polled", "public"]
-
-_SAYS = {
-    "tuned": "tuned to its traps",
-    "streamed": "orders and executions are streamed",
-    "polled": "orders and executions are asked for",
-    "public": "public data alone, since it lists no executions",
-}
+Tier = Literal["tuned", "checked", "declared", "degraded"]
 
 
-class Quality(msgspec.Struct, frozen=True):
+class Behaviour(msgspec.Struct, frozen=True):
+    """Something a desk relies on at every venue: what it means, and the test that shows it wherever it is claimed."""
+
+    means: str
+    test: str
+    needs: str = ""
+    """An ability, or that the server of its tests pushes: without it the test has nothing to show."""
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """One venue. `abilities`: fills, book_stream, order_stream, fill_stream, client_ids, closed_orders, cancel_after,
-    funding, status, time."""
+    funding, status, time.
+
+    proven   behaviours whose tests run against a server with its wire format
+    exempt   behaviours that are not shown, by the reason
+    quirks   what it does and no other venue, by the test that shows that we are ready for it
+    """
 
     id: str
+    tier: Tier
     name: str
     kind: Literal["cex", "dex"]
-    abilities: tuple[str, ...]
+    abilities: tuple[str, ...] = msgspec.field(name="can")
+    proven: tuple[str, ...] = ()
+    exempt: dict[str, str] = {}
+    quirks: dict[str, str] = {}
 
     def can(self, ability: str) -> bool:
         return ability in self.abilities
 
-    @property
-    def tier(self) -> Tier:
-        if not self.can("fills"):
-            return "public"
-        if is_tuned(self.id):
-            return "tuned"
-        return "streamed" if self.can("order_stream") and self.can("client_ids") else "polled"
-
     def in_a_sentence(self) -> str:
         kind = " (decentralised)" if self.kind == "dex" else ""
-        return f"{self.name}{kind} with exact decimals through ccxt: {_SAYS[self.tier]}."
+        return f"{self.name}{kind} with exact decimals through ccxt: {self.worth()}."
+
+    def worth(self) -> str:
+        """What the tier means for whoever trades there."""
+        match self.tier:
+            case "tuned":
+                return "tuned to its traps, each proven or named as an exemption"
+            case "checked":
+                return "not tuned, its orders and executions read exactly in every sample there is"
+            case "declared":
+                return "not tuned, and known by the library's claims alone"
+            case _ if not self.can("fills"):
+                return "public data alone, since it lists no executions"
+            case _:
+                return "it keeps no ids of ours, so one order of a market is on its way at a time"
+
+
+@cache
+def _read() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = YAML(typ="safe").load(FILE.read_text(encoding="utf-8"))
+    return found
 
 
 @cache
 def qualities() -> dict[str, Quality]:
     """By id."""
-    read = YAML(typ="safe").load(FILE.read_text(encoding="utf-8"))
-    return {
-        venue_id: Quality(venue_id, said["name"], said["kind"], tuple(said["can"])) for venue_id, said in read.items()
-    }
+    return {id: msgspec.convert({"id": id, **said}, Quality) for id, said in _read()["venues"].items()}
+
+
+@cache
+def behaviours() -> dict[str, Behaviour]:
+    """By name."""
+    return msgspec.convert(_read()["behaviours"], dict[str, Behaviour])

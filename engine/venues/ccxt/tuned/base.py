@@ -49,10 +49,17 @@ class Usage:
 class Tuning:
     """A venue nobody has looked at: the slow and safe way wherever there is a choice."""
 
+    lacks: frozenset[str] = frozenset()
+    """Abilities by ccxt's claims that are something else there; quality.py names them."""
+    has: frozenset[str] = frozenset()
+    """Abilities beyond ccxt's claims, that this tuning sees to."""
+
     # Client order ids
 
     ids: IdForm = PLAIN
     """How ours are spelled there; `NoIds()` where there are none."""
+    id_param = "clientOrderId"
+    """By what name ccxt wants ours, or hands it on to the venue."""
     id_names: tuple[str, ...] = ()
     """Where the venue's own words hold our id, beside the usual names."""
     finds_by_client_id = False
@@ -88,6 +95,13 @@ class Tuning:
     """How many executions at most come at once; 0: as ccxt's features say."""
     fills_window_s = 0
     """How long a time one question may span; 0: as ccxt's features say."""
+
+    closed_by: tuple[str, ...] = ()
+    """By which of ccxt's lists, together, every order that has ended is told; empty: by those it has."""
+    closed_page = 0
+    """How many of them at most come at once; 0: as ccxt's features say."""
+    closed_window_s = 0
+    """How long a time one question about them may span; 0: as ccxt's features say."""
 
     # Books
 
@@ -137,7 +151,3 @@ def tuning_of(venue_id: str) -> Tuning:
         return Tuning()
     found: Tuning = import_module(name).Tuned()
     return found
-
-
-def is_tuned(venue_id: str) -> bool:
-    return find_spec(f"engine.venues.ccxt.tuned.{PARENTS.get(venue_id, venue_id)}") is not None

@@ -25,6 +25,9 @@ class Tuned(Tuning):
     """100 in 10 s; the rest is for whoever else trades on the account."""
     fills_page = 1000
     fills_window_s = 86_400
+    closed_page = 1000
+    closed_window_s = 86_400
+    """ccxt's features name none: from a start alone Binance lists one day."""
     book_limits = (5, 10, 20, 50, 100, 500, 1000, 5000)
 
     def options(self, kind: MarketKind) -> dict[str, Any]:

@@ -14,8 +14,11 @@ import pytest
 from engine.core.errors import AuthRejected, NotReady, PermitLost
 from engine.execution.ids import parse
 from engine.market.types import OrderStatus, Side
-from engine.venues.base import Placed, PlaceRefused, PlaceUnknown
-from engine.venues.ccxt.tuned.base import is_tuned, tuning_of
+from engine.venues.base import MarketFeed, Placed, PlaceRefused, PlaceUnknown
+from engine.venues.capabilities import CancelsAfter, ClosedOrderSource
+from engine.venues.ccxt.books import PolledBook
+from engine.venues.ccxt.quality import qualities
+from engine.venues.ccxt.tuned.base import tuning_of
 from engine.venues.credentials import Credentials
 from engine.venues.hub import MarketHub
 from tests.engine.venues.ccxt.desk import Desk, S, desk_at
@@ -27,7 +30,7 @@ from tests.venues.wire import Venue
 D = Decimal
 
 
-TUNED = {name: kind for name, kind in VENUES.items() if is_tuned(name)}
+TUNED = {name: kind for name, kind in VENUES.items() if qualities()[name].tier == "tuned"}
 
 
 @pytest.fixture(params=TUNED.values(), ids=TUNED)
@@ -60,6 +63,8 @@ async def test_its_clock_is_measured(desk: Desk, venue: Venue) -> None:
 
 
 async def test_a_book_is_shown_exactly_and_follows(desk: Desk, venue: Venue) -> None:
+    if not venue.has_streams:
+        pytest.skip("this venue pushes nothing")
     feed = desk.component.feed(S)
     await desk.until(lambda: not feed.problem)
     assert (feed.book.best_bid, feed.book.best_ask) == (D("99.99"), D("100.01"))
@@ -272,6 +277,30 @@ async def test_many_executions_come_whole_whatever_the_pages(desk: Desk, venue: 
     assert len(found) == len({fill.fill_id for fill in found}) == 120
 
 
+async def test_orders_that_ended_come_whole_with_what_filled_of_them(desk: Desk, venue: Venue) -> None:
+    if not isinstance(desk.component, ClosedOrderSource):
+        pytest.skip("this venue lists no orders that have ended")
+    filled, partly = desk.order(price="100.00", size="0.5"), desk.order(price="99.99", size="4")
+    cancelled = [desk.order(price="99.5", size="0.1") for _ in range(6)]
+    resting = desk.order(price="98")
+    for order in (filled, *cancelled, resting, partly):
+        await desk.place_one(order)
+    venue.books.crowd_takes(S, "sell", "100", "0.5")
+    venue.books.crowd_takes(S, "sell", "99.99", "4")
+    for order in (*cancelled, partly):
+        await desk.component.cancel(S, [order.client_order_id])
+    desk.component._account.tuning = type(tuning_of(venue.id))()
+    desk.component._account.tuning.closed_page = 3
+    found = await desk.component.closed_orders(S, desk.runtime.clock.now_ns() - 6 * 86_400_000_000_000)
+    ended = {order.client_order_id: order for order in found}
+    assert ended.keys() == {order.client_order_id for order in (filled, partly, *cancelled)}
+    assert (ended[filled.client_order_id].status, ended[filled.client_order_id].filled_base) == ("filled", D("0.5"))
+    assert (ended[partly.client_order_id].status, ended[partly.client_order_id].filled_base) == ("cancelled", 1)
+    assert {(ended[one.client_order_id].status, ended[one.client_order_id].filled_base) for one in cancelled} == {
+        ("cancelled", 0)
+    }
+
+
 async def test_a_list_that_cannot_be_had_is_no_empty_list(desk: Desk, venue: Venue) -> None:
     await desk.place_one()
     for fault in (html(), Truncate(), Drop(), html(status=503)):
@@ -330,6 +359,42 @@ async def test_a_book_whose_stream_was_cut_is_not_trusted_until_it_is_whole_agai
     venue.books.crowd_takes(S, "sell", "99.99", "3")
     await desk.until(lambda: not feed.problem and feed.book.best_bid == D("99.98"))
     assert any(problems), "nobody was told that the book was away"
+
+
+async def test_a_book_that_is_asked_for_is_asked_for_in_a_depth_the_venue_takes(desk: Desk, venue: Venue) -> None:
+    public = desk.component._venue
+    for levels in (5, 7, 30, 150, 1000):
+        feed = MarketFeed(public.known_instrument(S), source=venue.id)
+        await PolledBook(public, feed, clock=desk.runtime.clock, levels=levels).turn()
+        assert not feed.problem
+        assert (feed.book.best_bid, feed.book.best_ask) == (D("99.99"), D("100.01"))
+        assert feed.book.size_at(Side.SELL, D("100.03")) == 3
+
+
+# The account's order of things
+
+
+async def test_requests_at_once_are_all_taken(desk: Desk, venue: Venue) -> None:
+    """Each in its turn where the venue wants a number that rises, and none with one it has seen."""
+    orders = [desk.order(price=price) for price in ("99.5", "99.4", "99.3")]
+    answers, *told = await asyncio.gather(desk.place(*orders), *(desk.component.balances() for _ in range(5)))
+    assert [type(answer) for answer in answers] == [Placed] * 3
+    assert all("USDT" in balances for balances in told)
+
+
+async def test_a_dead_mans_switch_goes_off_when_nobody_winds_it_up(desk: Desk, venue: Venue) -> None:
+    if not isinstance(desk.component, CancelsAfter):
+        pytest.skip("this venue has none")
+    await desk.place_one()
+    await desk.component.cancel_all_after(S, 30)
+    venue.clock.move(20)
+    await desk.component.cancel_all_after(S, 30)
+    venue.clock.move(20)
+    venue.books.tick()
+    assert venue.books.resting("desk")
+    venue.clock.move(20)
+    venue.books.tick()
+    assert not venue.books.resting("desk")
 
 
 # Sharing
