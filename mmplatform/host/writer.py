@@ -95,7 +95,6 @@ LATCH = """
            jsonb_build_object('scope', 'deployment', 'deployment', %(id)s::bigint), reason
     from latched
 """
-
 """A switch of its own, also under a broader one: who resets that has not looked at this."""
 
 PROGRESS = "update monitoring_replayrun set progress = %s where deployment_id = %s"
@@ -285,8 +284,7 @@ class Writer:
                 else:
                     fenced.append(journal)
             await self._insert(cursor, [batch for _, batch in ours], copying=copying)
-            for owner, batch in ours:
-                await self._update(cursor, owner, batch)
+            await self._update(cursor, ours)
         self.rows += sum(batch.rows for _, batch in ours)
         for journal in fenced:
             journal.fenced = True
@@ -333,26 +331,31 @@ class Writer:
                 await cursor.executemany(stream.again, rows)
 
     @staticmethod
-    async def _update(cursor: psycopg.AsyncCursor, owner: Owner, batch: Batch) -> None:
-        if batch.latch:
-            await cursor.execute(LATCH, {"id": owner.deployment_id, "token": owner.token, "reason": batch.latch})
-        if batch.observed or batch.command_done is not None or batch.halt:
-            observed, halt = batch.observed, batch.halt
-            await cursor.execute(
-                OBSERVED,
-                {
-                    "state": observed.state.value if observed else None,
-                    "reason": observed.reason if observed else None,
-                    "at": observed.at if observed else None,
-                    "command": batch.command_done or 0,
-                    "halt_ms": halt[0] if halt else None,
-                    "halt_proven": halt[1] if halt else None,
-                    "id": owner.deployment_id,
-                    "token": owner.token,
-                },
-            )
-        if batch.progress is not None:
-            await cursor.execute(PROGRESS, (batch.progress, owner.deployment_id))
+    async def _update(cursor: psycopg.AsyncCursor, ours: list[tuple[Owner, Batch]]) -> None:
+        """What deployments show of themselves. Last and all at once: our own renewals pass over rows locked here."""
+        latched = [
+            {"id": owner.deployment_id, "token": owner.token, "reason": batch.latch}
+            for owner, batch in ours
+            if batch.latch
+        ]
+        observed = [
+            {
+                "state": batch.observed.state.value if batch.observed else None,
+                "reason": batch.observed.reason if batch.observed else None,
+                "at": batch.observed.at if batch.observed else None,
+                "command": batch.command_done or 0,
+                "halt_ms": batch.halt[0] if batch.halt else None,
+                "halt_proven": batch.halt[1] if batch.halt else None,
+                "id": owner.deployment_id,
+                "token": owner.token,
+            }
+            for owner, batch in ours
+            if batch.observed or batch.command_done is not None or batch.halt
+        ]
+        progress = [(batch.progress, owner.deployment_id) for owner, batch in ours if batch.progress is not None]
+        for statement, rows in ((LATCH, latched), (PROGRESS, progress), (OBSERVED, observed)):
+            if rows:
+                await cursor.executemany(statement, rows)
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -403,6 +403,35 @@ async def test_a_trip_is_latched_with_the_state_and_audited_in_the_engines_name(
     assert events[2][2] == "4 orders cancelled in 1.5 ms; the venue confirms that nothing rests."
 
 
+async def test_what_several_show_of_themselves_is_written_for_each(desk, writer, journal, connect) -> None:
+    others = [desk.deployment(token=9) for _ in range(3)]
+    open_for = [
+        writer.open(Owner(deployment_id=each.id, client_id=desk.client.id, token=9, base="AURORA", quote="USDT"))
+        for each in others
+    ]
+    journal.observe(State.PAUSED, "by Ann")
+    open_for[0].emit(halting("loss"))
+    open_for[1].emit(halting("drawdown"))
+    open_for[1].emit(
+        HaltCompleted(requested_ns=NOW_NS, completed_ns=NOW_NS + 2_500_000, orders_cancelled=0, proven_clean=False)
+    )
+    open_for[2].carried_out(3)
+    assert await writer.settle(within_s=5)
+    assert await rows(
+        connect,
+        "select observed, observed_reason, halt_ms, halt_proven, command_done from strategies_deployment order by id",
+    ) == [
+        ("paused", "by Ann", None, None, 0),
+        ("halting", "loss", None, None, 0),
+        ("halting", "drawdown", 2.5, False, 0),
+        ("paused", "not started", None, None, 3),
+    ]
+    assert await rows(connect, "select deployment_id, reason from strategies_killswitch order by 1") == [
+        (others[0].id, "loss"),
+        (others[1].id, "drawdown"),
+    ]
+
+
 async def engage_for_the_firm(connect) -> None:
     connection = await connect()
     await connection.execute(
