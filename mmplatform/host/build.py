@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -11,7 +14,7 @@ from engine.core.clock import Clock, SystemClock
 from engine.core.component import Permit, Secure
 from engine.core.config import check_config
 from engine.core.container import Container
-from engine.core.plugins import Registry
+from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
 from engine.core.scheduler import Scheduler
 from engine.venues.hub import MarketHub
 from mmplatform.host.database import Line
@@ -38,6 +41,21 @@ class House:
     timing: Timing
     pace: Pace
     heap: Heap
+
+
+_NAMED = re.compile(r"""\bid:\s*["']?([\w.]+)""")
+
+
+async def bring_in(record: Record, registry: Registry) -> None:
+    """Import what a revision names, beside the loop: a library of venues takes seconds where Python keeps no bytecode,
+    and every other service of this host would wait for it. What cannot be imported says so when it is built."""
+
+    def imported() -> None:
+        for component_id in {record.market.component, *_NAMED.findall(record.yaml)}:
+            with suppress(UnknownComponent, BrokenComponent):
+                registry.get(component_id)
+
+    await asyncio.to_thread(imported)
 
 
 def container_of(

@@ -19,7 +19,7 @@ from engine.core.service import Service, TakesOver
 from engine.core.states import State
 from engine.metrics.events import Event, FillRecorded, StateChanged
 from mmplatform.host import lease, records
-from mmplatform.host.build import House, container_of
+from mmplatform.host.build import House, bring_in, container_of
 from mmplatform.host.database import DATABASE_ERRORS
 from mmplatform.host.journal import Journal, Owner
 from mmplatform.host.lease import Claim, Permit, Standing
@@ -136,6 +136,7 @@ class Hosted:
         if record.mode is Mode.REPLAY:
             self._rehearsal = Rehearsal(self.journal, self._house.writer, on_ended=self._recording_ended)
         try:
+            await bring_in(record, self._house.registry)
             container = await self._house.pace.do(lambda: self._container_of(record, journal))
             if self._is_leaving:
                 return False  # nothing of it has been acquired yet

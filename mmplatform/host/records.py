@@ -229,7 +229,11 @@ async def _restore(cursor: Any, row: Mapping[str, Any], funding: Mapping[str, De
     booked = {each["client_order_id"]: each["booked_base"] for each in left}
     peak = await _peak(cursor, row["id"]) if "killswitches.drawdown" in row["yaml"] else None
     if last is None:
-        return Restore(balances=balances, orders=orders, booked_base=booked, peak_pnl_quote=peak)
+        # None of its executions is older than the deployment: from the beginning of time a venue is asked for years.
+        begin = row["created_at"] - TOLD_LATE
+        return Restore(
+            balances=balances, orders=orders, booked_base=booked, peak_pnl_quote=peak, fills_from_ns=_ns(begin)
+        )
     is_later = conversion is not None and conversion["fills_total"] >= last["fills_total"]
     return Restore(
         position_base=last["position_base"],

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import AuthRejected
@@ -45,6 +46,12 @@ def _modules(folder: str) -> set[str]:
     return {file.stem for file in files if file.stem != "__init__"}
 
 
+def wire() -> ModuleType:
+    """Our side of the library's transport. Imports the library."""
+    narrow()
+    return import_module("engine.venues.ccxt.wire")
+
+
 @cache
 def exact_class(venue_id: str) -> type[Any]:
     """A venue's class, the streaming one where there is one, behind our mixins. Raises KeyError for an unknown id."""
@@ -54,7 +61,7 @@ def exact_class(venue_id: str) -> type[Any]:
     # Its debug lines hold requests with their signatures.
     logging.getLogger("ccxt").setLevel(logging.WARNING)
     mixins = (
-        import_module("engine.venues.ccxt.wire").Wired,
+        wire().Wired,
         import_module("engine.venues.ccxt.taps").Tapped,
         import_module("engine.venues.ccxt.exact").Exact,
     )

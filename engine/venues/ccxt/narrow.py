@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -39,10 +40,17 @@ class _Narrow(ModuleType):
         super().__setattr__(name, member if isinstance(member, type) else value)
 
 
+_ONE_AT_A_TIME = Lock()
+
+
 def narrow() -> None:
-    """Make the library's packages narrow, unless it has been imported. Safe to repeat."""
-    if "ccxt" in sys.modules:
-        return
+    """Make the library's packages narrow, unless it has been imported. Safe to repeat, and from several threads."""
+    with _ONE_AT_A_TIME:
+        if "ccxt" not in sys.modules:
+            _narrow()
+
+
+def _narrow() -> None:
     for name in PACKAGES:
         spec = find_spec(name)
         if spec is None:

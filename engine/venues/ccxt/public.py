@@ -57,6 +57,7 @@ class Connections:
 
     def __init__(self, local_address: str = "") -> None:
         self._local = (local_address, 0) if local_address else None
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.tls: ssl.SSLContext
 
     @property
@@ -64,14 +65,24 @@ class Connections:
         return self
 
     async def start(self) -> None:
-        from engine.venues.ccxt.wire import tracing
+        try:
+            # Half a second for what it imports, which other services of this loop would have to wait for.
+            wire = await asyncio.to_thread(library.wire)
+            self.tls = await asyncio.to_thread(ssl.create_default_context)
+            self.session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self.tls, limit=0, limit_per_host=50, local_addr=self._local),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[wire.tracing()],
+            )
+        except BaseException as error:
+            self._opened.set_exception(NotReady(f"No connections could be made: {said_plainly(error)}"))
+            self._opened.exception()
+            raise
+        self._opened.set_result(None)
 
-        self.tls = await asyncio.to_thread(ssl.create_default_context)
-        self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self.tls, limit=0, limit_per_host=50, local_addr=self._local),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[tracing()],
-        )
+    async def opened(self) -> None:
+        """Wait until whoever came first, for another venue perhaps, has made them. Raises NotReady if that failed."""
+        await asyncio.shield(self._opened)
 
     async def stop(self) -> None:
         await self.session.close()
@@ -118,6 +129,7 @@ class PublicVenue:
         self._connections_key = ("exchanges.ccxt", "connections", place.local_address)
         self.connections = await hub.acquire(self._connections_key, lambda: Connections(place.local_address))
         try:
+            await self.connections.opened()
             await self._open()
         except BaseException as error:
             await self.stop()
