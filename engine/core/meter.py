@@ -6,6 +6,7 @@ import msgspec
 
 from engine.core.clock import Clock
 from engine.metrics.events import (
+    FeesPriced,
     FillRecorded,
     HaltCompleted,
     OrderChanged,
@@ -19,7 +20,8 @@ PER_SECOND = 500
 """A busy service tells a few dozen."""
 
 _ALWAYS = (
-    FillRecorded, HaltCompleted, OrderChanged, RecordingEnded, RecordingProgress, RiskTriggered, StateChanged,
+    FeesPriced, FillRecorded, HaltCompleted, OrderChanged, RecordingEnded, RecordingProgress, RiskTriggered,
+    StateChanged,
 )  # fmt: skip
 """What money hangs on is never held back; the guard's order rate bounds it."""
 

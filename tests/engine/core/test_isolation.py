@@ -14,16 +14,17 @@ import pytest
 from engine.core.clock import SystemClock
 from engine.core.config import load_config
 from engine.core.container import Container
+from engine.core.decimals import ONE
 from engine.core.inbox import BUDGET_S, LIMIT, Inbox
 from engine.core.log import configure
-from engine.core.meter import PER_SECOND
+from engine.core.meter import PER_SECOND, Meter
 from engine.core.params import Option
 from engine.core.plugins import Registry
 from engine.core.scheduler import SLOT_S, Scheduler
-from engine.core.states import State
+from engine.core.states import State, Trigger
 from engine.core.ticking import TickService
 from engine.market.types import Side, Trade
-from engine.metrics.events import Notice
+from engine.metrics.events import FeesPriced, Notice, StateChanged
 from engine.metrics.sinks import Memory
 from engine.testing import AURORA, ManualClock
 from engine.venues.base import MarketFeed
@@ -196,6 +197,21 @@ async def test_a_flood_of_notices_is_cut_and_counted(house: House) -> None:
     assert ill.fault == ""
     by_second = sum(getattr(event, "text", "") == "again" for event in memory.events)
     assert by_second <= 3 * PER_SECOND
+
+
+def test_no_flood_keeps_what_money_hangs_on_from_the_record() -> None:
+    meter = Meter(ManualClock())
+    notice = Notice(ts_ns=1, level="info", text="again")
+    while meter.admits(notice):
+        pass
+    rate = FeesPriced(
+        ts_ns=1, symbol="A/B", number=1, asset="C", amount=ONE, rate=ONE, rate_source="test", rate_ns=1,
+        fee_quote=ONE, fees_total_quote=ONE, fills_total=1,
+    )  # fmt: skip
+    changed = StateChanged(ts_ns=1, old=State.ACTIVE, new=State.HALTING, trigger=Trigger.HALT, reason="loss")
+    assert meter.admits(rate)
+    assert meter.admits(changed)
+    assert not meter.admits(notice)
 
 
 # The inbox, on a clock moved by hand
