@@ -146,8 +146,11 @@ class MarketMaking(Component):
         if self.machine.state in (State.STARTING, State.ACTIVE):
             await self.pause("the engine is stopping")
         elif any(self.tracker.working()):
-            await self.executor.sweep(SWEEP_S)
+            self._left = (await self.executor.sweep(SWEEP_S)).detail
         self.reporter.sample()
+        if self._left:
+            # Whoever unloads us must not take this for a clean farewell: nobody here goes on trying.
+            raise OutcomeUnknown(f"Some orders may still rest on {self.symbol}: {self._left}")
 
     # Commands
 

@@ -98,7 +98,8 @@ class Hosted:
         if record is None or self._is_leaving:
             return
         if record.mode is Mode.REPLAY and self.lost_slot is not None:
-            await self._end_replay(f"The host playing it was lost (slot {self.lost_slot}); start it again.")
+            problem = f"The host playing it was lost (slot {self.lost_slot}); start it again."
+            await self._depart(lambda: self._store_replay(problem))
         elif await self._build(record):
             await self._settle(record)
 
@@ -340,28 +341,40 @@ class Hosted:
 
     async def hand_over(self, reason: str) -> None:
         """Leave in order: cancel, write, release."""
-        if self._is_leaving:
-            await self._gone.wait()
-            return
-        self._is_leaving = True
+        await self._depart(lambda: self._hand_over(reason))
+
+    async def _hand_over(self, reason: str) -> None:
         if self._rehearsal is not None and self._record is not None and self.state is not State.FAULTED:
             await self._take_down()
-            await self._end_replay(f"It was stopped before its end: {reason}.")
+            await self._store_replay(f"It was stopped before its end: {reason}.")
             return
         if self.service is not None and self.state not in HALTED:
             await self._within(self.service.pause(reason))
-        await self._take_down()
+        is_clean = await self._take_down()
         # Until it was up nobody has acted on the loss of an earlier holder: the next one must still hear of it.
-        await self._release(in_order=self._is_up or self.lost_slot is None)
+        await self._release(in_order=is_clean and (self._is_up or self.lost_slot is None))
 
     async def let_go(self, *, in_order: bool = False) -> None:
         """After silence: write what was recorded, if it is still ours, and leave as one that was lost."""
-        if self._is_leaving:
-            await self._gone.wait()
-            return
-        self._is_leaving = True
+        await self._depart(lambda: self._let_go(in_order=in_order))
+
+    async def _let_go(self, *, in_order: bool) -> None:
         await self._take_down()
         await self._release(in_order=in_order)
+
+    async def _depart(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Leave once, in a task of its own: whoever asked may be cancelled half way, and others wait for the end."""
+
+        async def leave() -> None:
+            try:
+                await farewell()
+            finally:
+                self._leave()
+
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._spawn(leave(), f"leave {self.id}")
+        await self._gone.wait()
 
     async def drop(self, reason: str) -> None:
         """The lease is gone: stop at once, send nothing. The permit sees to that, also while we unload."""
@@ -405,17 +418,20 @@ class Hosted:
         """The row says that we are not the holder."""
         self._spawn(self.drop("it has another holder"), f"drop {self.id}")
 
-    async def _take_down(self) -> None:
+    async def _take_down(self) -> bool:
+        """Unload the service; whether it let go of everything, orders at the venue above all."""
         container, self.container = self.container, None
-        if container is not None:
-            await container.unload()
-            self._house.heap.is_left()
+        if container is None:
+            return True
+        await container.unload()
+        self._house.heap.is_left()
+        return not container.unload_errors
 
     async def fail(self, reason: str) -> None:
         """Take the service down and say why; a person resets it."""
         log.error("a deployment failed", deployment=self.id, reason=reason)
-        await self._take_down()
-        self._show_fault(reason)
+        is_clean = await self._take_down()
+        self._show_fault(reason if is_clean else f"{reason}. Orders may still rest at the venue.")
 
     # What the service says
 
@@ -471,17 +487,17 @@ class Hosted:
         self._spawn(self._finish(problem), f"finish replay {self.id}")
 
     async def _finish(self, problem: str) -> None:
-        if self._is_leaving:
-            return
-        self._is_leaving = True
+        if not self._is_leaving:
+            await self._depart(lambda: self._finish_replay(problem))
+
+    async def _finish_replay(self, problem: str) -> None:
         if self.service is not None and self.state not in HALTED:
             await self._within(self.service.pause("the recording is over"))
         await self._take_down()
-        await self._end_replay(problem)
+        await self._store_replay(problem)
 
-    async def _end_replay(self, problem: str) -> None:
+    async def _store_replay(self, problem: str) -> None:
         """Store the report and end the deployment; what cannot be written now is left to the next holder to end."""
-        self._is_leaving = True
         house, journal = self._house, self.journal
         report = self._rehearsal.report() if self._rehearsal is not None else None
         try:

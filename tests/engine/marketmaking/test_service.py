@@ -129,6 +129,18 @@ async def test_unloading_cancels_everything() -> None:
     assert states(desk)[-1] == "paused"
 
 
+@pytest.mark.parametrize("command", ["", "pause", "halt"])
+async def test_a_farewell_to_a_venue_that_does_not_answer_is_not_called_a_clean_one(command: str) -> None:
+    desk = await active(immediate="false")
+    desk.venue.offline = "maintenance"
+    if command:
+        desk.service.runtime.spawn(getattr(desk.service, command)("test"), command)
+        await desk.run(7)
+    await desk.close()
+    (error,) = desk.container.unload_errors
+    assert error.startswith("quoting failed to unload: Some orders may still rest on BTC/USDT: ")
+
+
 async def test_a_tick_that_fails_takes_the_quotes_down_and_faults() -> None:
     desk = await active()
 

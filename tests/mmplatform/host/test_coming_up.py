@@ -131,3 +131,28 @@ async def test_what_runs_is_kept_from_the_garbage_collector_until_something_of_i
         await watch.until(lambda: not bringing_up(host))
         assert gc.get_freeze_count() > 0
     assert gc.get_freeze_count() == 0
+
+
+class Lingering(InventorySpread):
+    """Takes its time to let go."""
+
+    async def unload(self) -> None:
+        GATE[0].loading.set()
+        await GATE[0].open.wait()
+
+
+async def test_a_farewell_whose_asker_is_cancelled_half_way_goes_on_to_its_end(
+    watch: Watch, desk: Desk, gate: Gate
+) -> None:
+    """As when a host is stopped while it gives a deployment away: it waits for that farewell, which must end."""
+    deployment = desk.deployment()
+    watch.command("start", deployment)
+    registry = Registry.installed().with_components({"marketmaking.inventory_spread": Lingering})
+    async with watch.host(registry=registry) as host:
+        await watch.until_state(deployment, "active")
+        moving = asyncio.create_task(host.hosted[deployment.pk].hand_over("handed to another host"))
+        await asyncio.wait_for(gate.loading.wait(), 15)
+        moving.cancel()
+        asyncio.get_running_loop().call_later(0.5, gate.open.set)
+    assert watch.one("select slot_id, expires_at <= now() from strategies_deployment") == (None, True)
+    assert watch.resting(deployment) == 0
