@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.venues.ccxt.nameless import Nameless
 
 Permitted = Callable[[], bool]
+_NEVER_RESTED = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
 
 
 class _Said(Refused):
@@ -186,9 +187,9 @@ async def _ask_after(account: Account, order: OrderRequest, placed: OrderReport)
         return placed
     if report is None or report.status is OrderStatus.UNKNOWN:
         return placed
-    if report.status is OrderStatus.CANCELLED and not report.filled_base and order.post_only:
+    if report.status in _NEVER_RESTED and not report.filled_base and order.post_only:
         return _refused(
-            order, f"The venue took the order and cancelled it at once. {report.reason}", RefusalKind.WOULD_TAKE
+            order, f"The venue took the order and ended it at once. {report.reason}", RefusalKind.WOULD_TAKE
         )
     return replace(placed, status=report.status, filled_base=report.filled_base, ts_ns=report.ts_ns)
 

@@ -26,7 +26,7 @@ from engine.venues.ccxt.tuned.base import PARENTS, Tuning, tuning_of
 from engine.venues.ccxt.venue import Venues
 from tests.engine.venues.ccxt import test_contract
 from tests.engine.venues.ccxt.abilities import as_yaml
-from tests.venues.every import VENUES
+from tests.engine.venues.ccxt.stubs import SERVERS
 from tests.venues.wire import Venue
 
 
@@ -71,7 +71,7 @@ def shortcomings(quality: Quality, servers: dict[str, type[Venue]]) -> list[str]
 
 @pytest.mark.parametrize("venue_id", TUNED)
 def test_a_tuned_venue_has_each_behaviour_proven_or_is_exempt_for_a_reason(venue_id: str) -> None:
-    assert shortcomings(TUNED[venue_id], VENUES) == []
+    assert shortcomings(TUNED[venue_id], SERVERS) == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_tuned_venue_has_each_behaviour_proven_or_is_exempt_for_a_reason(venue
     ],
 )
 def test_what_is_not_shown_is_no_tuned_venue(changes: dict[str, Any], words: str) -> None:
-    assert any(words in one for one in shortcomings(replace(qualities()["binance"], **changes), VENUES))
+    assert any(words in one for one in shortcomings(replace(qualities()["binance"], **changes), SERVERS))
 
 
 @pytest.mark.parametrize("name", behaviours())
