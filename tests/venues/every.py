@@ -14,6 +14,9 @@ from tests.venues.okx import Okx
 from tests.venues.records import Market
 from tests.venues.wire import Venue
 
+TUNED = ("binance",)
+"""Venues that hold the contract."""
+
 VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance, Bitget, Bybit, Gate, Kraken, Kucoin, Okx)}
 
 AURORA = Market(

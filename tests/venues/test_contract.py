@@ -15,7 +15,7 @@ import pytest
 from engine.market.types import OrderRequest, OrderStatus, RefusalKind, Side
 from engine.venues.base import Placed, PlaceRefused
 from engine.venues.capabilities import AnswersByClientId, CancelsAfter, ClosedOrderSource
-from tests.venues.every import AURORA, VENUES, opened
+from tests.venues.every import AURORA, TUNED, VENUES, opened
 from tests.venues.loopback import Loopback
 from tests.venues.records import Market
 from tests.venues.rig import OnPaper, Rig, Wired
@@ -24,7 +24,7 @@ D = Decimal
 GONE = (OrderStatus.UNKNOWN, OrderStatus.FILLED)
 
 
-@pytest.fixture(params=["paper", *VENUES])
+@pytest.fixture(params=["paper", *TUNED])
 async def rig(request: pytest.FixtureRequest, loopback: Loopback) -> AsyncIterator[Rig]:
     made: Any = OnPaper(AURORA) if request.param == "paper" else Wired(opened(VENUES[request.param]), loopback)
     await made.open()
@@ -33,7 +33,7 @@ async def rig(request: pytest.FixtureRequest, loopback: Loopback) -> AsyncIterat
     await made.close()
 
 
-@pytest.fixture(params=VENUES)
+@pytest.fixture(params=TUNED)
 async def wired(request: pytest.FixtureRequest, loopback: Loopback) -> AsyncIterator[Wired]:
     made = Wired(opened(VENUES[request.param]), loopback)
     await made.open()
@@ -302,7 +302,7 @@ FINE = Market(
 )
 
 
-@pytest.mark.parametrize("name", ["paper", *VENUES])
+@pytest.mark.parametrize("name", ["paper", *TUNED])
 async def test_c19_eighteen_digits_survive_the_way_there_and_back(name: str, loopback: Loopback) -> None:
     if name == "paper":
         rig: Any = OnPaper(FINE)

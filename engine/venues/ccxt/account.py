@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from engine.core.clock import Clock
-from engine.core.errors import NotReady
+from engine.core.errors import AuthRejected, NotReady
 from engine.core.scheduler import Scheduler
 from engine.execution.rates import Line, Priority
 from engine.market.types import Balance, Fill, OrderReport
@@ -158,7 +158,8 @@ class Account:
                 raise self.translate(error, call) from None
 
     def translate(self, error: Exception, call: Call) -> Exception:
-        return remedy(error, call, venue=self.name, secrets=self._credentials.secrets)
+        found = remedy(error, call, venue=self.name, secrets=self._credentials.secrets)
+        return AuthRejected(*found.args) if self.tuning.is_auth(str(found)) else found
 
     async def balances(self) -> dict[str, Balance]:
         said = await self.ask("fetch_balance", lambda venue: venue.fetch_balance())

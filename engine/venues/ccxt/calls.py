@@ -25,6 +25,11 @@ class Call:
     """Asked when nothing is left but to send; None: needs nobody's permission."""
     sent: bool = False
 
+    @property
+    def is_question(self) -> bool:
+        """Whether it asks for something, so that an answer without anything in it is none."""
+        return self.what.startswith("fetch_")
+
     def check(self) -> None:
         """Raises PermitLost. The wait for a turn may have outlasted the lease."""
         if self.permitted is not None and not self.permitted():

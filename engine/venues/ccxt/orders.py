@@ -130,7 +130,17 @@ def _understood(account: Account, error: Exception) -> Exception:
 
 
 def _arguments(account: Account, order: OrderRequest) -> tuple[Any, ...]:
-    """What ccxt is given: numbers as texts, exactly as they are, in the venue's unit. Raises Refused."""
+    """What ccxt is given: numbers as texts, exactly as they are, in the venue's unit. Raises Refused.
+
+    What is off the market's grid is refused here, since ccxt would round it without a word.
+    """
+    instrument = account.boundary.instruments[order.symbol]
+    for name, value, step in (
+        ("price", order.price, instrument.tick_size),
+        ("size", order.size_base, instrument.lot_size),
+    ):
+        if WIDE.remainder(value, step):
+            raise Refused(f"The {name} {value} is not a multiple of {step}, the step of {order.symbol}.")
     unit = account.unit(order.symbol)
     amount = order.size_base if unit is None else WIDE.divide(order.size_base, unit)
     try:
@@ -302,13 +312,16 @@ async def _cancel_batch(account: Account, symbol: str, client_order_ids: Sequenc
 
 async def cancel_all(account: Account, symbol: str) -> None:
     """Cancel everything of the account in a market. Raises OutcomeUnknown unless every cancel was taken."""
-    if account.library.has.get("cancelAllOrders"):
-        await account.ask(
-            f"cancel_all_orders {symbol}",
-            lambda venue: venue.cancel_all_orders(symbol),
-            priority=Priority.CANCEL,
-            is_write=True,
-        )
+    if account.library.has.get("cancelAllOrders") and not account.tuning.cancels_every_market:
+
+        async def ask(venue: Library) -> None:
+            try:
+                await venue.cancel_all_orders(symbol)
+            except Exception as error:  # the edge to the library: some venues refuse when nothing rests
+                if not is_gone(error):
+                    raise
+
+        await account.ask(f"cancel_all_orders {symbol}", ask, priority=Priority.CANCEL, is_write=True)
         return
     resting = await history.open_orders(account, symbol)
     answers = await cancel(account, symbol, [report.client_order_id for report in resting])

@@ -89,6 +89,9 @@ class Wired:
             raise Garbled(f"{what} answered {status} with a code nobody knows: {answer[:200]}")
         if status >= 300:
             raise Garbled(f"{what} answered {status}, a redirect, which a signed request does not follow")
+        if call.is_question and not found and not isinstance(found, list):
+            # Nothing at all would read as no orders, no executions, no money.
+            raise Garbled(f"{what} answered {status} with nothing: {answer[:200]!r}")
         if found is not None:
             return found
         if answer[:1] in ("{", "[", "<"):

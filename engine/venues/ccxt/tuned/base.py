@@ -82,6 +82,8 @@ class Tuning:
     """How many orders one request may place; 0: each by itself. Only where each has an answer of its own."""
     cancel_batch = 0
     """How many orders of one market one request may cancel; 0: each by itself."""
+    cancels_every_market = False
+    """"Cancel all" means all markets of the account: one market is cleared order by order."""
     cancel_is_final = False
     """The answer to a cancel says that the order is gone, with what had filled; else it is asked about after."""
     asks_after_create = False
@@ -129,6 +131,10 @@ class Tuning:
 
     def is_refusal(self, text: str) -> bool:
         """Whether an error ccxt has no name for is a definite no to an order. Be sure: else what rests is forgotten."""
+        return False
+
+    def is_auth(self, text: str) -> bool:
+        """Whether an error says that our credentials are refused, where ccxt calls it something else."""
         return False
 
     def refused(self, said: Mapping[str, Any]) -> str:

@@ -41,6 +41,10 @@ class Tuned(Tuning):
     def would_take(self, text: str) -> bool:
         return "immediately match and take" in text
 
+    def is_auth(self, text: str) -> bool:
+        """ccxt takes it for a ban once a key has worked. A ban comes as 418 or 429."""
+        return '"code":-2015' in text or '"code":-1022' in text
+
     def usage(self, headers: Mapping[str, str]) -> Usage | None:
         used = headers.get("x-mbx-used-weight-1m", "")
         return Usage(used=int(used) / WEIGHT_OF_COST_1) if used.isdigit() else None

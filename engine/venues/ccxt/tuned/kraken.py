@@ -19,6 +19,7 @@ class Tuned(Tuning):
     ids = AsUuid()
     id_names = ("cl_ord_id",)
     cancels_by_client_id = True
+    cancels_every_market = True
     serial = True
     budget = Budget(limit=15, window_s=20)
     """The counter of the lowest tier: 15, of which a third of one comes back every second."""
@@ -30,6 +31,9 @@ class Tuned(Tuning):
 
     def is_refusal(self, text: str) -> bool:
         return "EOrder:" in text or "EGeneral:Invalid arguments" in text
+
+    def is_auth(self, text: str) -> bool:
+        return "EAPI:Invalid key" in text or "EAPI:Invalid signature" in text
 
     def status_of(self, said: Mapping[str, Any]) -> str | None:
         info = said.get("info")
