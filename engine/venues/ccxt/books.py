@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.core.clock import Clock
-from engine.core.errors import NotReady
+from engine.core.decimals import WIDE
+from engine.core.errors import EngineError, NotReady
 from engine.core.scheduler import Job, Scheduler
 from engine.market.book import Change
 from engine.market.types import Trade
@@ -49,14 +51,13 @@ def book_writer(venue: PublicVenue, feed: MarketFeed, *, clock: Clock, levels: i
     return PolledBook(venue, feed, clock=clock, levels=levels)
 
 
-def show(feed: MarketFeed, bids: Sequence[Change], asks: Sequence[Change], *, ts_ns: int, at: float) -> None:
-    """Set the feed's book and tell its readers. A crossed one is shown with its problem."""
+def show_said(feed: MarketFeed, said: Any, unit: Decimal, *, now_ns: int, at: float) -> None:
+    """Set the feed's book to what the library holds, and tell its readers. A crossed one is shown with its problem."""
+    bids, asks = boundary.levels(said["bids"]), boundary.levels(said["asks"])
+    if unit != 1:
+        bids, asks = _times(bids, unit), _times(asks, unit)
     feed.book.reset(bids, asks)
-    _told(feed, ts_ns, at)
-
-
-def _told(feed: MarketFeed, ts_ns: int, at: float) -> None:
-    feed.book_ts_ns = ts_ns
+    feed.book_ts_ns = (said.get("timestamp") or 0) * boundary.MS or now_ns
     book = feed.book
     if book.is_crossed:
         feed.problem = f"the book is crossed, best bid {book.best_bid} and best ask {book.best_ask}"
@@ -127,6 +128,9 @@ class _Watched(Supervised):
 
 
 class _WatchedBook(_Watched):
+    """Where the stream is long in coming, the book is asked for meanwhile: some of ccxt's wait for changes before they
+    fetch what is changed, and a quiet market has none."""
+
     def __init__(self, venue: PublicVenue, feed: MarketFeed, *, clock: Clock, levels: int) -> None:
         super().__init__("order book", venue, feed, clock=clock)
         self._levels = venue.tuning.book_depth(levels)
@@ -134,18 +138,34 @@ class _WatchedBook(_Watched):
 
     async def follow(self) -> None:
         library, symbol = self.venue.library, self.symbol
+        meanwhile = asyncio.ensure_future(self._ask_meanwhile())
         try:
             while True:
                 said = await self.next(lambda: library.watch_order_book(symbol, self._levels))
-                bids, asks = boundary.levels(said["bids"]), boundary.levels(said["asks"])
-                if self._unit != 1:
-                    bids, asks = _times(bids, self._unit), _times(asks, self._unit)
-                ts_ns = (said.get("timestamp") or 0) * boundary.MS or self.clock.now_ns()
-                show(self.feed, bids, asks, ts_ns=ts_ns, at=self.clock.monotonic())
+                meanwhile.cancel()
+                self._show(said, self.clock.monotonic())
         finally:
+            meanwhile.cancel()
             # Else the next watch goes on with a book that missed something.
             library.orderbooks.pop(symbol, None)
             await self.drop_connections()
+
+    async def _ask_meanwhile(self) -> None:
+        while True:
+            await self.clock.sleep_until(self.clock.monotonic() + POLL_EVERY_S)
+            asked_at = self.clock.monotonic()
+            try:
+                self._show(await self._ask(), asked_at)
+            except EngineError as error:
+                self.broken(str(error))
+
+    async def _ask(self) -> Any:
+        return await self.venue.ask(
+            f"fetch_order_book {self.symbol}", lambda venue: venue.fetch_order_book(self.symbol, self._levels)
+        )
+
+    def _show(self, said: Any, at: float) -> None:
+        show_said(self.feed, said, self._unit, now_ns=self.clock.now_ns(), at=at)
 
     def glance(self) -> None:
         """A quiet book is as it was, as long as its connection lives: when there is one alone, its frames say so."""
@@ -161,8 +181,8 @@ class _WatchedBook(_Watched):
         self.feed.publish()
 
 
-def _times(levels: Sequence[Change], unit: Any) -> list[Change]:
-    return [(price, size * unit) for price, size in levels]
+def _times(levels: Sequence[Change], unit: Decimal) -> list[Change]:
+    return [(price, WIDE.multiply(size, unit)) for price, size in levels]
 
 
 class _WatchedTrades(_Watched):
@@ -224,13 +244,10 @@ class PolledBook:
             said = await self._venue.ask(
                 f"fetch_order_book {symbol}", lambda venue: venue.fetch_order_book(symbol, self._levels)
             )
-            bids, asks = boundary.levels(said["bids"]), boundary.levels(said["asks"])
-        except NotReady as error:
+            show_said(self.feed, said, self._unit, now_ns=self._clock.now_ns(), at=asked_at)
+        except EngineError as error:
             self.feed.problem = str(error)
             self.feed.publish()
-            return
-        ts_ns = (said.get("timestamp") or 0) * boundary.MS or self._clock.now_ns()
-        show(self.feed, _times(bids, self._unit), _times(asks, self._unit), ts_ns=ts_ns, at=asked_at)
 
     def _failed(self, error: BaseException) -> None:
         self.feed.problem = f"asking for the book failed: {error}"

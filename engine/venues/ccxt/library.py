@@ -98,11 +98,12 @@ def make(
         rewritten = import_module("engine.venues.ccxt.wire").rewritten
         library.urls["api"] = rewritten(library.urls["api"], endpoint_override)
     if credentials is not None:
-        _open(library, credentials)
+        _unlock(library, credentials)
+    library.open()  # on the running loop, which it would else only look for with its own `fetch`
     return library
 
 
-def _open(library: Library, credentials: Credentials) -> None:
+def _unlock(library: Library, credentials: Credentials) -> None:
     needed = {name for name, is_needed in library.requiredCredentials.items() if is_needed}
     given = {
         "apiKey": credentials.api_key,

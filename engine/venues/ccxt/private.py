@@ -63,7 +63,7 @@ class PrivateStreams:
         self._lost_ns: int | None = None
         """Since when something may have been missed; None while all is heard."""
         self._reconciling: asyncio.Task[None] | None = None
-        self._again = self._twice = False
+        self._again = self._after_subscribing = False
 
     def hear(self, symbol: str) -> None:
         """Listen for a market. Where the venue streams all at once, the library keeps one subscription for all."""
@@ -99,8 +99,8 @@ class PrivateStreams:
         """A socket was opened, perhaps again: ccxt does that without telling whoever watches. What came meanwhile is
         missing; and what comes before the venue has taken the subscription, which it does not always confirm."""
         self.lost(self._clock.now_ns())
+        self._after_subscribing = True
         self.reconcile_soon()
-        self._twice = True
 
     def lost(self, now_ns: int) -> None:
         if self._lost_ns is None:
@@ -116,22 +116,27 @@ class PrivateStreams:
         wait_s = 0.5
         while self._again:
             self._again = False
-            since_ns = (self._lost_ns or self._clock.now_ns()) - OVERLAP_NS
-            try:
-                for symbol in self.account.symbols:
-                    for report in await history.open_orders(self.account, symbol):
-                        for hear in tuple(self.account.on_order):
-                            hear(report)
-                    for fill in await history.fills(self.account, symbol, since_ns):
-                        self.account.tell(fill)
-            except EngineError as error:
-                log.warning("a gap could not be closed yet", venue=self.account.name, reason=str(error))
-                await self._clock.sleep_until(self._clock.monotonic() + wait_s)
+            if not await self._close_gap():
                 self._again = True
+                await self._clock.sleep_until(self._clock.monotonic() + wait_s)
                 wait_s = min(2 * wait_s, 30.0)
-                continue
-            if self._twice:
-                self._again, self._twice = True, False
+            elif self._after_subscribing:
+                self._again, self._after_subscribing = True, False
                 await self._clock.sleep_until(self._clock.monotonic() + SUBSCRIBED_WITHIN_S)
             elif not self._again:
                 self._lost_ns = None
+
+    async def _close_gap(self) -> bool:
+        """Tell all that can have been missed; False while the venue cannot be asked."""
+        since_ns = (self._lost_ns or self._clock.now_ns()) - OVERLAP_NS
+        try:
+            for symbol in self.account.symbols:
+                for report in await history.open_orders(self.account, symbol):
+                    for hear in tuple(self.account.on_order):
+                        hear(report)
+                for fill in await history.fills(self.account, symbol, since_ns):
+                    self.account.tell(fill)
+        except EngineError as error:
+            log.warning("a gap could not be closed yet", venue=self.account.name, reason=str(error))
+            return False
+        return True

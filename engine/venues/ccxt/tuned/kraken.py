@@ -21,8 +21,9 @@ class Tuned(Tuning):
     cancels_by_client_id = True
     cancels_every_market = True
     serial = True
-    budget = Budget(limit=15, window_s=20)
-    """The counter of the lowest tier: 15, of which a third of one comes back every second."""
+    budget = Budget(limit=20, window_s=20)
+    """One a second of public data and of an account of the middle tier together. Orders and cancels cost nothing of
+    it: they have counters of their own, by market."""
     fills_page = 50
     book_limits = (10, 25, 100, 500, 1000)
 

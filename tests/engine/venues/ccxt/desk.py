@@ -12,6 +12,7 @@ from engine.core.clock import SystemClock
 from engine.core.component import Permit
 from engine.core.scheduler import Scheduler
 from engine.execution.ids import OrderIds
+from engine.execution.rates import Line, SlidingWindow
 from engine.market.types import Fill, OrderReport, OrderRequest, Side
 from engine.testing import RecordingRuntime
 from engine.venues.ccxt.venue import CcxtVenue, Venues
@@ -23,7 +24,7 @@ from tests.venues.wire import Venue
 
 S = AURORA.symbol
 D = Decimal
-WITHIN_S = 20.0
+WITHIN_S = 10.0
 
 
 class Desk:
@@ -67,9 +68,11 @@ async def desk_at(
     hub: MarketHub | None = None,
     permit: Permit | None = None,
     keyring: Callable[[str], Credentials] | None = None,
+    in_turn: bool = False,
     **arguments: Any,
 ) -> AsyncIterator[Desk]:
-    """The venue's component, loaded over real sockets to this machine."""
+    """The venue's component, loaded over real sockets to this machine. in_turn: it keeps to the venue's budget, which
+    at some lets a test wait for many seconds."""
     # What a stub is asked takes its time by the venue's limits alone, which need not pass at their own pace.
     clock = SystemClock() if venue.has_streams else HastyClock()
     scheduler = Scheduler(clock)
@@ -84,12 +87,19 @@ async def desk_at(
     runtime.equip(component, venue.id)
     try:
         await component.load()
+        if not in_turn:
+            venue_line(component).budget = SlidingWindow(clock, limit=10**9, window_s=1, reserve=0)
         yield Desk(venue, component, runtime)
     finally:
         await component.unload()
         if hub is None:
             await own_hub.close()
         await scheduler.stop()
+
+
+def venue_line(component: Any) -> Line:
+    line: Line = component._venue.line
+    return line
 
 
 def keyring_of(venue: Venue) -> Callable[[str], Credentials]:
