@@ -10,6 +10,7 @@ from tests.venues.bybit import Bybit
 from tests.venues.gate import Gate
 from tests.venues.kraken import Kraken
 from tests.venues.kucoin import Kucoin
+from tests.venues.mexc import Mexc
 from tests.venues.okx import Okx
 from tests.venues.records import Market
 from tests.venues.wire import Venue
@@ -17,7 +18,9 @@ from tests.venues.wire import Venue
 TUNED = ("binance",)
 """Venues that hold the contract."""
 
-VENUES: dict[str, type[Venue]] = {venue.id: venue for venue in (Binance, Bitget, Bybit, Gate, Kraken, Kucoin, Okx)}
+VENUES: dict[str, type[Venue]] = {
+    venue.id: venue for venue in (Binance, Bitget, Bybit, Gate, Kraken, Kucoin, Mexc, Okx)
+}
 
 AURORA = Market(
     base="AUR",

@@ -15,6 +15,7 @@ SPOT_ONLY: dict[str, dict[str, Any]] = {
     "gate": {"fetchMarkets": {"types": ["spot"]}},
     "kucoin": {"fetchMarkets": {"types": ["spot"]}, "hf": True, "uta": False},
     "bitget": {"fetchMarkets": {"types": ["spot"]}},
+    "mexc": {"fetchMarkets": {"types": {"spot": True, "swap": {"linear": False, "inverse": False}}}},
     "okx": {"fetchMarkets": {"types": ["spot"]}},
     "binance": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False},
 }
