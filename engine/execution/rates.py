@@ -10,6 +10,7 @@ import asyncio
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import IntEnum
 from itertools import count
 from typing import Protocol
@@ -49,6 +50,10 @@ class Budget(Protocol):
 
     async def ban(self, seconds: float) -> None:
         """The venue wants to hear nothing for so long."""
+        ...
+
+    async def used(self) -> int:
+        """What counts now."""
         ...
 
 
@@ -97,6 +102,10 @@ class SlidingWindow:
 
     async def ban(self, seconds: float) -> None:
         self._banned_until = max(self._banned_until, self._clock.monotonic() + seconds)
+
+    async def used(self) -> int:
+        self._forget(self._clock.monotonic())
+        return self._used
 
     def _ceiling(self, with_reserve: bool) -> int:
         # A limit the venue has lowered keeps its share for cancels.
@@ -195,6 +204,11 @@ class Line:
     async def observe(self, used: int, *, limit: int | None = None, reset_s: float | None = None) -> None:
         """What the venue counted in its current window: its answers say so."""
         await self.budget.observe(used, limit=limit, reset_s=reset_s)
+
+    async def left(self) -> Decimal:
+        """The share of the budget that may be spent now, 0 to 1."""
+        limit, used = await self.budget.capacity(with_reserve=True), await self.budget.used()
+        return max(Decimal(0), 1 - Decimal(used) / limit)
 
     async def ban(self, seconds: float) -> None:
         """The venue asked to be left alone: nothing goes, cancels neither, since asking on makes a ban longer."""

@@ -103,6 +103,8 @@ class PublicVenue:
         self.line: Line
         self.connections: Connections
         self.skew_s: float | None = None
+        self.round_trip_s: float | None = None
+        """How long the venue took to tell its time."""
         self._hub = hub
         self._clock = clock
         self.scheduler = scheduler
@@ -312,7 +314,7 @@ class PublicVenue:
         except (EngineError, TimeoutError):
             self.skew_s = None
             return
-        took_s = self._clock.monotonic() - asked
+        took_s = self.round_trip_s = self._clock.monotonic() - asked
         if isinstance(said, int) and not isinstance(said, bool):
             self.skew_s = (said * 1_000_000 - asked_ns) / NS - took_s / 2
             # What the library takes from its stamps, in milliseconds, where a venue reads it.

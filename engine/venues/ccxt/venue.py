@@ -16,12 +16,14 @@ from engine.core.errors import AuthRejected, NotReady, PermitLost, Refused
 from engine.core.params import Count, Items, Option, Seconds, Symbol, Text
 from engine.market.summaries import Candle, Funding, Ticker
 from engine.market.types import Balance, Fill, MarketStatus, OrderReport, OrderRequest
+from engine.venues.account_report import AccountReport
 from engine.venues.base import MarketFeed
-from engine.venues.ccxt import boundary, history, orders
+from engine.venues.ccxt import boundary, history, orders, surveys
 from engine.venues.ccxt.account import Account
 from engine.venues.ccxt.public import Place, PublicVenue
 from engine.venues.ccxt.quality import Quality, qualities
 from engine.venues.ccxt.tuned.base import tuning_of
+from engine.venues.market_listing import Listing
 
 _DOWN = frozenset({"maintenance", "shutdown", "error"})
 _TIMEFRAMES = ((86_400 * 7, "w", 86_400 * 7), (86_400, "d", 86_400), (3_600, "h", 3_600), (60, "m", 60), (1, "s", 1))
@@ -194,7 +196,13 @@ class CcxtVenue(Component):
         said = await venue.ask("fetch_status", lambda library: library.fetch_status())
         return MarketStatus.HALTED if said.get("status") in _DOWN else MarketStatus.TRADING
 
+    async def listing(self) -> Listing:
+        return surveys.listing(self._open_venue)
+
     # The account
+
+    async def account_report(self) -> AccountReport:
+        return await surveys.account_report(self._open_account_of(""))
 
     async def place(self, orders_: Sequence[OrderRequest]) -> Sequence[OrderReport]:
         account = self._open_account_of(orders_[0].symbol if orders_ else "")
