@@ -6,9 +6,7 @@ venue counts an account's orders. Two instances with one key would spoil each ot
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -64,7 +62,6 @@ class Account:
         self.on_fill: list[Callable[[Fill], None]] = []
         self._credentials = credentials
         self._timeout_s = timeout_s
-        self._turns = asyncio.Lock() if self.tuning.serial else None
         self._placing = 0
         self._early: list[Callable[[], None]] = []
         """What was told of orders nobody here knows, while one of ours was on its way and its id not known yet."""
@@ -97,6 +94,7 @@ class Account:
             tuning=self.tuning,
             orders=line,
             on_connected=self._connected,
+            is_account=True,
         )
         self.library = library.make(
             venue.place.venue_id,
@@ -147,13 +145,12 @@ class Account:
         is_write: bool = False,
         permitted: Callable[[], bool] | None = None,
     ) -> T:
-        """Ask in the account's name, the most urgent first, one at a time where the venue's nonce wants it."""
+        """Ask in the account's name, the most urgent first."""
         call = Call(what, priority=priority, is_write=is_write, permitted=permitted)
         self.library.options["timeDifference"] = self.venue.library.options.get("timeDifference", 0)
         with calling(call):
             try:
-                async with self._turns or nullcontext():
-                    return await question(self.library)
+                return await question(self.library)
             except Exception as error:  # the edge to the library: a strange answer makes it raise anything
                 raise self.translate(error, call) from None
 

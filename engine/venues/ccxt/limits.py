@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
@@ -11,6 +12,7 @@ import aiohttp
 from engine.execution.rates import Line, Priority
 from engine.venues.ccxt.calls import current_call
 from engine.venues.ccxt.tuned.base import Budget, Tuning
+from engine.venues.ccxt.turns import Turns
 
 UNITS = 100
 """Of the budget in one of ccxt's cost, which may be a fraction."""
@@ -41,6 +43,7 @@ class VenueWire:
         tuning: Tuning,
         orders: Line | None = None,
         on_connected: Callable[[str], None] = lambda url: None,
+        is_account: bool = False,
     ) -> None:
         self.session = session
         self.timeout_s = timeout_s
@@ -48,6 +51,7 @@ class VenueWire:
         self._orders = orders
         self._tuning = tuning
         self._on_connected = on_connected
+        self._turns = Turns() if tuning.serial and is_account else None
 
     async def turn(self, cost: float) -> None:
         priority = current_call().priority
@@ -56,6 +60,9 @@ class VenueWire:
         # A request that costs more than the window holds, such as the whole list of markets, takes all there is.
         most = await self._line.budget.capacity(with_reserve=False)
         await self._line.acquire(priority, min(max(1, round(cost * UNITS)), most))
+
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._turns is None else self._turns.taken(current_call().priority)
 
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         lowered = {name.lower(): value for name, value in headers.items()}

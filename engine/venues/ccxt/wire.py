@@ -9,6 +9,7 @@ Imports ccxt: for `library.py` alone, which imports this late.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -40,6 +41,10 @@ class Wire(Protocol):
         """Wait until so much may be spent. Raises NotReady: nothing may be sent."""
         ...
 
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """Held from the nonce to the answer, where the venue takes one request at a time; else nobody waits in it."""
+        ...
+
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         """An answer came: its status and headers may say how much we have left."""
         ...
@@ -56,7 +61,21 @@ class Wired:
     _last_nonce = 0
 
     async def throttle(self, cost: float | None = None) -> None:
-        await self.wire.turn(1.0 if cost is None else float(cost))
+        """Nothing: `fetch2` has paid before it came here."""
+
+    async def fetch2(
+        self,
+        path: str,
+        api: Any = "public",
+        method: str = "GET",
+        params: dict[str, Any] = {},  # noqa: B006 - as the library calls it
+        config: dict[str, Any] = {},  # noqa: B006
+    ) -> Any:
+        """The budget first, then the turn: who waits for the budget must not keep a cancel from going."""
+        this: Any = self
+        await self.wire.turn(float(this.calculate_rate_limiter_cost(api, method, path, params, config)))
+        async with self.wire.alone():
+            return await super().fetch2(path, api, method, params, config)  # type: ignore[misc]
 
     def nonce(self) -> Any:
         """The venue's own kind of number, but never the same twice, and never a lower one."""
