@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -20,12 +19,10 @@ from clients.access import Action, require
 from clients.audit import audit
 from clients.errors import Refusal
 from clients.models import Client, Mandate, User
-from engine.core.config import ConfigError, check_config
-from engine.core.plugins import Registry
 from engine.core.states import State
 from exchanges.models import ExchangeAccount, Market, Venue
-from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
 from strategies.choices import KillScope, Mode, RevisionState, Wanted
+from strategies.loading import check_funding, check_it_loads
 from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
 from strategies.selectors import barred, cannot_trade_live, covered_by, covering, halt_reasons, sentence
 
@@ -109,8 +106,8 @@ def deployment_create(
         raise Refusal(f"The mandate is about {mandate.symbol}, but the market is {market}.")
     if mode == Mode.LIVE and (bar := cannot_trade_live(account)):
         raise Refusal(bar)
-    _check_funding(mandate, Mode(mode), funding)
-    _check_it_loads(revision, Mode(mode), market, funding, account)
+    check_funding(mandate, Mode(mode), funding)
+    check_it_loads(revision, Mode(mode), market, funding, account)
     Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)  # names are given out one at a time
     deployment = Deployment.objects.create(
         client_id=mandate.client_id,
@@ -138,61 +135,6 @@ def deployment_create(
         },
     )
     return deployment
-
-
-def _check_funding(mandate: Mandate, mode: Mode, funding: Mapping[str, Decimal]) -> None:
-    if mode in (Mode.SHADOW, Mode.LIVE):
-        why = "sends no orders" if mode == Mode.SHADOW else "trades with what its account holds"
-        if funding:
-            raise Refusal(f"A {mode} deployment {why}, so it takes no funding.")
-        return
-    if set(funding) != {mandate.base, mandate.quote}:
-        raise Refusal(f"Paper funding names {mandate.base} and {mandate.quote}, was {', '.join(funding) or 'empty'}.")
-    for asset, amount in funding.items():
-        if not isinstance(amount, Decimal) or not amount.is_finite() or amount < 0:
-            raise Refusal(f"Paper funding in {asset} must be an exact amount of zero or more, was {amount!r}.")
-
-
-@cache
-def _registry() -> Registry:
-    """Read once a process: what is installed does not change while it runs."""
-    return Registry.installed()
-
-
-def _check_it_loads(
-    revision: Revision, mode: Mode, market: Market, funding: Mapping[str, Decimal], account: ExchangeAccount
-) -> None:
-    """Refuse here, in words, what a host could only fault on later."""
-    registry = _registry()
-    facts = MarketFacts(
-        component=market.venue.component,
-        symbol=market.symbol,
-        base=market.base,
-        quote=market.quote,
-        tick_size=market.tick_size,
-        lot_size=market.lot_size,
-        min_size_base=market.min_size_base,
-        min_notional_quote=market.min_notional_quote,
-        maker_fee_bps=market.maker_fee_bps,
-        taker_fee_bps=market.taker_fee_bps,
-        args=market.component_args,
-        endpoint_override=market.venue.endpoint_override,
-    )
-    recording = RecordingFacts(path="the recording") if mode == Mode.REPLAY else None
-    try:
-        document = blueprint(
-            yaml=revision.yaml,
-            mode=mode,
-            market=facts,
-            registry=registry,
-            funding=funding,
-            recording=recording,
-            account=account.name,
-            filename=str(revision),
-        )
-        check_config(document, registry=registry)
-    except (BlueprintError, ConfigError) as error:
-        raise Refusal(f"{revision} cannot run on {market}. {error}") from None
 
 
 def _free_name(mandate: Mandate, name: str) -> str:
@@ -224,6 +166,37 @@ def deployment_start(*, deployment: Deployment, actor: User, reason: str) -> Non
     ):
         return
     _command(deployment, Wanted.ACTIVE, verb="deployment.started", actor=actor, reason=reason)
+
+
+@transaction.atomic
+def deployment_switch(*, deployment: Deployment, revision: Revision, actor: User, reason: str) -> None:
+    """Go on with another approved revision of the same strategy, also an earlier one: a return is one step.
+
+    What was wanted stays wanted. The host hears of it as of any change to what it was built with: it cancels what
+    rests, builds the service anew from the record, position and all, and goes on quoting if it was.
+    """
+    require(actor, Action.START)
+    reason = _said(reason)
+    _lock(deployment)
+    if deployment.revision_id == revision.pk:
+        return
+    if deployment.mode == Mode.REPLAY:
+        raise Refusal(f"{deployment} is a replay, which plays one revision to its end; start another replay.")
+    if revision.strategy_id != deployment.revision.strategy_id:
+        raise Refusal(f"{revision} is of another strategy; deploy it beside {deployment} instead.")
+    if revision.state != RevisionState.APPROVED:
+        raise Refusal(f"{revision} is not approved ({revision.get_state_display().lower()}); only approved ones run.")
+    if deployment.wanted == Wanted.HALTED or deployment.observed in (State.HALTING, State.HALTED, State.FAULTED):
+        raise Refusal(f"{deployment} is {deployment.observed} ({deployment.observed_reason}); it must be reset first.")
+    if bar := barred(deployment):
+        raise Refusal(f"{deployment} may not trade. {bar}")
+    funding = {row.asset: row.amount for row in deployment.funding.all()}
+    check_it_loads(revision, Mode(deployment.mode), deployment.market, funding, deployment.account)
+    old = str(deployment.revision)
+    deployment.revision = revision
+    deployment.save(update_fields=["revision"])
+    audit("deployment.revision_changed", deployment, actor=actor, old=old, new=str(revision), reason=reason)
+    _notify([deployment.pk])
 
 
 @transaction.atomic

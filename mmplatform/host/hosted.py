@@ -277,7 +277,7 @@ class Hosted:
             if service is None or self.journal is None or state not in REFITTED:
                 return  # halted meanwhile; the reset leads here again
             was_quoting = state is not State.PAUSED
-            self.journal.note(f"Changed at the venue or the account: {REFIT}.", level="warning")
+            self.journal.note(f"What it runs with was changed: {REFIT}.", level="warning")
             reason = REFIT if was_quoting else service.machine.reason
             if was_quoting:
                 await service.pause(reason)
@@ -545,7 +545,7 @@ def _told_nobody(event: Any) -> None:
 
 STOPPED = "host stopped"
 MOVED = "handed to another host, which has room"
-REFIT = "built anew with the market's facts and the account's key of now"
+REFIT = "built anew with the market's facts, the account's key and the revision of now"
 SILENCE = "lease could not be renewed"
 """How the reason of a silence begins; the next holder repeats it."""
 

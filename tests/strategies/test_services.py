@@ -24,6 +24,7 @@ from strategies.services import (
     deployment_pause,
     deployment_reset,
     deployment_start,
+    deployment_switch,
     firm_halt,
     kill_switch_reset,
     mandate_halt,
@@ -393,3 +394,43 @@ def test_a_switch_names_what_it_covers_and_nothing_else(world: World, scope: str
     fields = {"client": world.acorn.client, "venue": world.venue}
     with pytest.raises(IntegrityError, match="a_switch_names"):
         KillSwitch.objects.create(scope=scope, reason="wrong", **{name: fields[name] for name in names})
+
+
+# Another revision
+
+
+def test_a_deployment_goes_on_with_another_approved_revision_and_back(world: World) -> None:
+    deployment, first = world.acorn.deployment, world.acorn.revision
+    deployment_start(deployment=deployment, actor=world.dora, reason="open")
+    second = revision_submit(
+        strategy=world.acorn.strategy, yaml=first.yaml.replace("num_levels: 3", "num_levels: 2"), actor=world.dora
+    )
+    with pytest.raises(Refusal, match="not approved"):
+        deployment_switch(deployment=deployment, revision=second, actor=world.dora, reason="tighter")
+    revision_approve(revision=second, actor=world.rita)
+    with pytest.raises(PermissionDenied):
+        deployment_switch(deployment=deployment, revision=second, actor=world.rita, reason="tighter")
+    with pytest.raises(Refusal, match="say why"):
+        deployment_switch(deployment=deployment, revision=second, actor=world.dora, reason=" ")
+    for revision in (second, second, first):
+        deployment_switch(deployment=deployment, revision=revision, actor=world.dora, reason="try it")
+    deployment.refresh_from_db()
+    assert (deployment.revision, deployment.wanted, deployment.command) == (first, "active", 1)
+    entries = AuditEntry.objects.filter(verb="deployment.revision_changed").order_by("id")
+    assert [(each.old, each.new, each.reason) for each in entries] == [
+        ("Two-sided r1", "Two-sided r2", "try it"),
+        ("Two-sided r2", "Two-sided r1", "try it"),
+    ]
+
+
+def test_a_deployment_takes_no_revision_that_is_anothers_or_would_not_load(world: World) -> None:
+    deployment = world.acorn.deployment
+    with pytest.raises(Refusal, match="is of another strategy"):
+        deployment_switch(deployment=deployment, revision=world.cedar.revision, actor=world.dora, reason="x")
+    broken = revision_submit(strategy=world.acorn.strategy, yaml="a: 1", actor=world.dora)
+    revision_approve(revision=broken, actor=world.rita)
+    with pytest.raises(Refusal, match="cannot run on ACORN/USDT"):
+        deployment_switch(deployment=deployment, revision=broken, actor=world.dora, reason="x")
+    observe(deployment, State.HALTED)
+    with pytest.raises(Refusal, match="must be reset first"):
+        deployment_switch(deployment=deployment, revision=broken, actor=world.dora, reason="x")

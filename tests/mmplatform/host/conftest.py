@@ -107,6 +107,18 @@ class Desk:
             client=self.client, strategy=strategy, number=1, yaml=YAML, sha256="0" * 64, author=self.author
         )
 
+    def another_revision(self, yaml: str) -> Revision:
+        return self.run(
+            lambda: Revision.objects.create(
+                client=self.client,
+                strategy=self.revision.strategy,
+                number=self.revision.strategy.revisions.count() + 1,
+                yaml=yaml,
+                sha256="1" * 64,
+                author=self.author,
+            )
+        )
+
     def slot(self, name: str = "engine-1", kind: str = "engine") -> HostSlot:
         return self.run(lambda: HostSlot.objects.create(name=name, kind=kind))
 

@@ -51,6 +51,21 @@ async def test_a_running_deployment_quotes_on_a_changed_tick_without_being_told(
         assert "built anew with the market's facts" in watch.events(deployment)
 
 
+async def test_a_running_deployment_goes_on_with_another_revision_when_it_is_given_one(
+    watch: Watch, desk: Desk
+) -> None:
+    deployment = desk.deployment()
+    watch.command("start", deployment)
+    async with watch.host():
+        await watch.until(lambda: watch.resting(deployment) == 4)
+        wider = desk.another_revision(YAML.replace("num_levels: 2", "num_levels: 3"))
+        desk.run(lambda: Deployment.objects.filter(pk=deployment.pk).update(revision=wider))
+        await watch.until(lambda: watch.resting(deployment) == 6)
+        assert watch.state(deployment)[0] == "active"
+        desk.run(lambda: Deployment.objects.filter(pk=deployment.pk).update(revision=desk.revision))
+        await watch.until(lambda: watch.resting(deployment) == 4)
+
+
 async def test_a_paused_deployment_takes_the_change_and_stays_paused(watch: Watch, desk: Desk) -> None:
     deployment = desk.deployment()
     async with watch.host():
