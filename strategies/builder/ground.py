@@ -61,3 +61,14 @@ class Ground:
 
     def compatible(self, protocols: Sequence[type]) -> list[Entry]:
         return [entry for entry in self.offered() if self.fits(entry.id, protocols)]
+
+    def laid_over(self, component: str) -> frozenset[str]:
+        """Arguments of a venue that the market's record gives it: they need not be written, and the record wins."""
+        if self.market is None or component != self.market.component:
+            return frozenset()
+        return frozenset({"symbol", "endpoint_override", *self.market.facts(), *self.market.args})
+
+    def is_another_venue(self, component: str) -> bool:
+        """More than a hundred venues would drown a drop-down; any of them is in the catalog."""
+        own = self.market.component if self.market is not None else ""
+        return component.startswith("exchanges.ccxt.") and component != own

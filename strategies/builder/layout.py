@@ -61,8 +61,12 @@ class _Layout:
         entry = self._ground.catalog.entries.get(component)
         args = node.get("args") if isinstance(node.get("args"), dict) else {}
         known = {parameter.name: parameter for parameter in entry.parameters} if entry else {}
+        given = self._ground.laid_over(component)
         fields = [
-            self._field((*path, "args", key), key, each.shape, args.get(key, ABSENT), parameter=each, owner=name)
+            replace(
+                self._field((*path, "args", key), key, each.shape, args.get(key, ABSENT), parameter=each, owner=name),
+                is_given=key in given,
+            )
             for key, each in known.items()
         ]
         fields += [
@@ -154,6 +158,7 @@ class _Layout:
         return offered + [
             Option(value=f"{ADD}{entry.id}", label=entry.id, group="Add a new one")
             for entry in self._ground.compatible(protocols)
+            if not self._ground.is_another_venue(entry.id)
         ]
 
     def _fits(self, name: str, protocols: tuple[type, ...]) -> bool:

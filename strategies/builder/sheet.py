@@ -52,6 +52,8 @@ class Field:
     parameter: Parameter | None = None
     """None for items, variables, and arguments no constructor knows."""
     is_known: bool = True
+    is_given: bool = False
+    """The market's record gives it, whatever is written."""
     line: int = 0
     """Where its value stands in the text; 0 where nothing is written."""
     items: tuple[Field, ...] = ()
@@ -88,7 +90,7 @@ class Field:
 
     @property
     def is_required(self) -> bool:
-        return self.parameter is not None and self.parameter.required
+        return self.parameter is not None and self.parameter.required and not self.is_given
 
     @property
     def is_live(self) -> bool:
@@ -114,6 +116,9 @@ class Field:
 
     @property
     def default(self) -> str:
+        """What applies while nothing is written."""
+        if self.is_given:
+            return "from the market"
         return default_in_words(self.parameter) if self.parameter else ""
 
     @property
