@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
 from django import forms
+from django.db.models import QuerySet
+
+from clients.models import Mandate
+from exchanges.models import ExchangeAccount, Market
+from strategies.builder.starters import starters
+from strategies.choices import Mode
+from strategies.models import Strategy
 
 CONFIRMATION = "KILL"
 
@@ -36,3 +46,112 @@ class FirmKillForm(KillForm):
         if typed != CONFIRMATION:
             raise forms.ValidationError(f"Type {CONFIRMATION} to confirm a firm-wide kill; you typed {typed!r}.")
         return typed
+
+
+class MandateField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Mandate) -> str:
+        return f"{obj.client} · {obj.name}"
+
+
+class StrategyField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Strategy) -> str:
+        return f"{obj.client} · {obj.mandate} · {obj.name}"
+
+
+class BeginForm(forms.Form):
+    """What a strategy is for, and what it starts from."""
+
+    mandate = MandateField(Mandate.objects.none(), empty_label=None, error_messages={"required": "Choose a mandate."})
+    name = forms.CharField(required=False, max_length=120)
+    start = forms.ChoiceField(error_messages={"required": "Choose what to start from."})
+    copied = StrategyField(Strategy.objects.none(), required=False, empty_label=None)
+    file = forms.FileField(required=False)
+    yaml = forms.CharField(required=False, strip=False)
+
+    def __init__(
+        self,
+        *args: Any,
+        mandates: QuerySet[Mandate],
+        others: QuerySet[Strategy],
+        initial: dict[str, Any],
+        **kwargs: Any,
+    ) -> None:
+        start = initial.get("start") or ""
+        if start.startswith("strategy-"):
+            initial = {**initial, "start": "copy", "copied": start.removeprefix("strategy-")}
+        if initial.get("mandate"):
+            initial = {**initial, "mandate": mandates.filter(slug=initial["mandate"]).first()}
+        super().__init__(*args, initial=initial, **kwargs)
+        self.fields["mandate"].queryset = mandates
+        self.fields["copied"].queryset = others
+        self.fields["start"].choices = [(slug, each.title) for slug, each in starters().items()] + [
+            ("copy", "A copy of another strategy"),
+            ("text", "A YAML file or text"),
+            ("empty", "Nothing"),
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("start") == "copy" and not cleaned.get("copied"):
+            self.add_error("copied", "Choose the strategy to copy.")
+        if cleaned.get("start") == "text":
+            try:
+                if not self.text().strip():
+                    self.add_error("yaml", "Choose a file or paste the YAML.")
+            except UnicodeDecodeError:
+                self.add_error("file", f"{cleaned['file'].name} is no text: save it as UTF-8 YAML and choose it again.")
+        return cleaned
+
+    def text(self) -> str:
+        """The file that was sent, or else what was pasted."""
+        file = self.cleaned_data.get("file")
+        if file is None:
+            return self.cleaned_data.get("yaml", "").replace("\r\n", "\n")
+        file.seek(0)
+        return file.read().decode("utf-8-sig").replace("\r\n", "\n")
+
+
+class DeployForm(forms.Form):
+    """Where a revision goes to work, how far it may go, and with what on paper."""
+
+    place = forms.TypedChoiceField(coerce=int, error_messages={"required": "Choose a market and an account."})
+    mode = forms.ChoiceField(
+        choices=[(mode.value, mode.label) for mode in (Mode.PAPER, Mode.SHADOW, Mode.LIVE)], initial=Mode.PAPER.value
+    )
+    base = forms.CharField(required=False)
+    quote = forms.CharField(required=False)
+    name = forms.CharField(required=False, max_length=120)
+
+    def __init__(
+        self, *args: Any, places: list[tuple[Market, ExchangeAccount]], base: str, quote: str, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.places = places
+        self.assets = {"base": base, "quote": quote}
+        self.fields["place"].choices = [
+            (number, f"{market} · {account.name}") for number, (market, account) in enumerate(places)
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name, asset in self.assets.items() if cleaned.get("mode") == Mode.PAPER else ():
+            typed = cleaned.get(name, "").strip().replace(",", "")
+            try:
+                amount = Decimal(typed) if typed else None
+            except InvalidOperation:
+                amount = None
+            if amount is None or not amount.is_finite() or amount < 0:
+                said = f', was "{typed[:40]}"' if typed else ", was empty"
+                self.add_error(name, f"The opening balance in {asset} must be a number of zero or more{said}.")
+            else:
+                cleaned[name] = amount
+        return cleaned
+
+    def chosen(self) -> tuple[Market, ExchangeAccount]:
+        return self.places[self.cleaned_data["place"]]
+
+    def funding(self) -> dict[str, Decimal]:
+        """By asset; nothing in a mode that sends nothing."""
+        if self.cleaned_data["mode"] != Mode.PAPER:
+            return {}
+        return {asset: self.cleaned_data[name] for name, asset in self.assets.items()}

@@ -11,12 +11,26 @@ from strategies.choices import KillScope, Mode, Observed, RevisionState, SlotKin
 
 
 class Strategy(models.Model):
-    """How a mandate is to be quoted. The draft is free to change; only revisions run."""
+    """How a mandate is to be quoted. The draft is free to change; only revisions run.
+
+    Every save of the draft carries the version it was based on, so that nobody writes over what they have not seen.
+    """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="strategies")
     mandate = models.ForeignKey(Mandate, on_delete=models.PROTECT, related_name="strategies")
     name = models.CharField(max_length=120)
+    market = models.ForeignKey(
+        Market,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What the draft is checked against.",
+    )
     draft_yaml = models.TextField(blank=True)
+    draft_version = models.PositiveIntegerField(default=1)
+    draft_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    draft_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["mandate", "name"]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from strategies.views import catalog, controls, kills
+from strategies.views import catalog, controls, drafts, kills, revisions, strategies
 
 app_name = "strategies"
 
@@ -8,6 +8,17 @@ urlpatterns = [
     path("deployments/", controls.deployments, name="deployments"),
     path("deployments/<int:pk>/<slug:verb>/", controls.control, name="control"),
     path("accounts/<int:pk>/deployments/", controls.account_deployments, name="account_deployments"),
+    path("strategies/", strategies.strategies, name="strategies"),
+    path("strategies/new/", strategies.begin, name="begin"),
+    path("strategies/<int:pk>/", drafts.builder, name="builder"),
+    path("strategies/<int:pk>/edit/", drafts.edit, name="edit"),
+    path("strategies/<int:pk>/pulse/", drafts.pulse, name="pulse"),
+    path("strategies/<int:pk>/export/", drafts.export, name="export"),
+    path("strategies/<int:pk>/review/", revisions.review, name="review"),
+    path("strategies/<int:pk>/r<int:number>/", revisions.revision, name="revision"),
+    path("strategies/<int:pk>/r<int:number>/deploy/", revisions.deploy, name="deploy"),
+    path("strategies/<int:pk>/r<int:number>/switch/<int:deployment>/", revisions.switch, name="switch"),
+    path("strategies/<int:pk>/r<int:number>/<slug:verb>/", revisions.decide, name="decide"),
     path("switches/", kills.switches, name="switches"),
     path("switches/kill/", kills.firm_kill, name="firm_kill"),
     path("switches/kill/<slug:kind>/<int:pk>/", kills.scope_kill, name="scope_kill"),

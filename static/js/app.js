@@ -4,7 +4,8 @@ import { age } from "./format.js";
 
 const html = document.documentElement;
 const GO = {
-  d: "/", m: "/mandates/", p: "/deployments/", k: "/switches/", r: "/replays/", a: "/accounts/", c: "/catalog/",
+  d: "/", m: "/mandates/", s: "/strategies/", p: "/deployments/", k: "/switches/", r: "/replays/", a: "/accounts/",
+  c: "/catalog/",
 };
 
 export function setTheme(theme) {

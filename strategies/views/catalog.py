@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,13 +19,7 @@ from engine.core.catalog import (
 )
 from engine.core.example import Examples, NoExample
 from engine.core.params import Parameter
-from engine.core.plugins import Registry
-
-
-@cache
-def installed() -> Catalog:
-    """Read once a process: what is installed does not change while it runs."""
-    return Catalog.of(Registry.installed())
+from strategies.drafting import installed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,160 @@
+"""Verbs on drafts: begin one, save it without writing over anybody, submit it once it would run.
+
+A draft cannot lose money, so its saves are not audited one by one; what one person's text takes the place of another's
+is, with both texts.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.db import transaction
+from django.utils import timezone
+
+from clients.access import Action, require
+from clients.audit import audit
+from clients.errors import Refusal
+from clients.models import Mandate, User
+from engine.core.catalog import Catalog
+from exchanges.models import Market
+from strategies.builder.ground import Ground
+from strategies.builder.layout import sheet_of
+from strategies.loading import market_facts, registry
+from strategies.models import Revision, Strategy
+from strategies.services import revision_submit
+
+MAX_CHARACTERS = 200_000
+
+
+@cache
+def installed() -> Catalog:
+    """Read once a process: what is installed does not change while it runs."""
+    return Catalog.of(registry())
+
+
+def ground_of(strategy: Strategy) -> Ground:
+    """What the strategy's draft stands on."""
+    facts = market_facts(strategy.market) if strategy.market else None
+    return Ground(catalog=installed(), registry=registry(), market=facts)
+
+
+class DraftMoved(Exception):
+    """Somebody saved the draft meanwhile. `strategy` is as it stands now; nothing was written."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.strategy = strategy
+        super().__init__(moved(strategy))
+
+
+def moved(strategy: Strategy) -> str:
+    """'rita saved this draft at 16:44:31 UTC (version 15).'"""
+    who = strategy.draft_by.get_username() if strategy.draft_by else "Somebody"
+    when = f" at {strategy.draft_at:%H:%M:%S} UTC" if strategy.draft_at else ""
+    return f"{who} saved this draft{when} (version {strategy.draft_version})."
+
+
+def markets_of(mandate: Mandate) -> list[Market]:
+    """Where the mandate's pair is traded and its client has an account, the nearest choice first."""
+    return list(
+        Market.objects.filter(base=mandate.base, quote=mandate.quote, venue__accounts__client=mandate.client_id)
+        .select_related("venue")
+        .distinct()
+        .order_by("venue__name", "pk")
+    )
+
+
+@transaction.atomic
+def strategy_create(
+    *, mandate: Mandate, name: str, yaml: str, market: Market | None, actor: User, origin: str
+) -> Strategy:
+    """A new strategy with its first draft. origin: what it was made from, in words."""
+    require(actor, Action.CONFIGURE)
+    name = name.strip()
+    if not name:
+        raise Refusal("A strategy needs a name.")
+    if len(name) > 120:
+        raise Refusal(f"A strategy's name has at most 120 characters, was {len(name)}; shorten it.")
+    if market is not None and (market.base, market.quote) != (mandate.base, mandate.quote):
+        raise Refusal(f"The mandate is about {mandate.symbol}, but the market is {market}.")
+    _check_size(yaml)
+    Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)  # names are given out one at a time
+    if mandate.strategies.filter(name=name).exists():
+        raise Refusal(f"{mandate} already has a strategy called {name}; choose another name.")
+    strategy = Strategy.objects.create(
+        client_id=mandate.client_id,
+        mandate=mandate,
+        name=name,
+        market=market,
+        draft_yaml=yaml,
+        draft_by=actor,
+        draft_at=timezone.now(),
+    )
+    audit("strategy.created", strategy, actor=actor, new={"from": origin, "market": str(market or "")})
+    return strategy
+
+
+def draft_locked(strategy: Strategy) -> Strategy:
+    """The strategy as it stands, held until the transaction ends."""
+    return (
+        Strategy.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("client", "mandate", "market__venue", "draft_by")
+        .get(pk=strategy.pk)
+    )
+
+
+@transaction.atomic
+def draft_save(*, strategy: Strategy, yaml: str, based_on: int, actor: User, overwrite: bool = False) -> Strategy:
+    """Keep the text, whatever state it is in. Raises DraftMoved when it is not based on what stands now.
+
+    overwrite: the person has seen whose text it takes the place of and wants that; both go into the audit.
+    """
+    require(actor, Action.CONFIGURE)
+    _check_size(yaml)
+    now = draft_locked(strategy)
+    if now.draft_yaml == yaml:
+        return now
+    if based_on != now.draft_version:
+        raise DraftMoved(now)
+    if overwrite:
+        audit("draft.replaced", now, actor=actor, old={"text": now.draft_yaml, "by": now.draft_by}, new={"text": yaml})
+    now.draft_yaml, now.draft_by, now.draft_at = yaml, actor, timezone.now()
+    now.draft_version += 1
+    now.save(update_fields=["draft_yaml", "draft_by", "draft_at", "draft_version"])
+    return now
+
+
+@transaction.atomic
+def draft_market(*, strategy: Strategy, market: Market, actor: User) -> Strategy:
+    """Check the draft against another market of its pair."""
+    require(actor, Action.CONFIGURE)
+    now = draft_locked(strategy)
+    if market not in markets_of(now.mandate):
+        raise Refusal(f"{now.client} has no account where {market} is traded; choose a market of {now.mandate}.")
+    if now.market_id != market.pk:
+        audit("strategy.market_chosen", now, actor=actor, old=str(now.market or ""), new=str(market))
+        now.market = market
+        now.save(update_fields=["market"])
+    return now
+
+
+@transaction.atomic
+def draft_submit(*, strategy: Strategy, based_on: int, actor: User) -> Revision:
+    """Freeze the draft for approval, if it is what the person has seen and would run on its market."""
+    require(actor, Action.CONFIGURE)
+    now = draft_locked(strategy)
+    if based_on != now.draft_version:
+        raise DraftMoved(now)
+    if now.market is None:
+        raise Refusal("Choose the market first: whether a draft would run can only be said of one.")
+    sheet = sheet_of(now.draft_yaml, ground_of(now))
+    if not sheet.is_valid:
+        first = f" {sheet.problems[0]}" if sheet.problems else " It has no components."
+        raise Refusal(f"The draft would not run on {now.market}; mend it first.{first}")
+    return revision_submit(strategy=now, yaml=now.draft_yaml, actor=actor)
+
+
+def _check_size(yaml: str) -> None:
+    if len(yaml) > MAX_CHARACTERS:
+        raise Refusal(f"A draft has at most {MAX_CHARACTERS:,} characters, was {len(yaml):,}; split the service.")
+    if "\x00" in yaml:
+        raise Refusal("The text holds a character that no text file has (NUL); take it out.")

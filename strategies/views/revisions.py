@@ -1,0 +1,226 @@
+"""From draft to what runs: review and submit, approve or reject, deploy, and return to an earlier revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from clients.errors import Refusal
+from clients.pages import desk_page, verbs, whole_number
+from engine.core.config import parse
+from exchanges.models import ExchangeAccount, Market
+from strategies.access import access_strategy
+from strategies.builder.difference import differences
+from strategies.builder.layout import sheet_of
+from strategies.builder.reading import parts_of
+from strategies.builder.starters import neat
+from strategies.choices import Mode, RevisionState
+from strategies.drafting import DraftMoved, draft_submit, ground_of, installed, markets_of, moved
+from strategies.forms import DeployForm, ReasonForm
+from strategies.models import Deployment, Revision, Strategy
+from strategies.services import deployment_create, deployment_switch, revision_approve, revision_reject
+
+
+@desk_page
+def review(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the draft would change, before it is frozen. Submitting takes exactly the text that was shown."""
+    strategy = access_strategy(request.user, pk)
+    problem = ""
+    if request.method == "POST":
+        based_on = whole_number(request.POST.get("version", "")) or 0
+        try:
+            revision = draft_submit(strategy=strategy, based_on=based_on, actor=request.user)
+        except DraftMoved as error:
+            strategy, problem = error.strategy, f"{moved(error.strategy)} Look at it again, then submit it."
+        except (Refusal, PermissionDenied) as refusal:
+            problem = str(refusal)
+        else:
+            messages.success(request, f"{revision} waits for approval by a second person.")
+            return redirect("strategies:revision", strategy.pk, revision.number)
+    base = _base(strategy)
+    context = {
+        "nav": "strategies",
+        "strategy": strategy,
+        "sheet": sheet_of(strategy.draft_yaml, ground_of(strategy)),
+        "base": base,
+        "changes": differences(base.yaml if base else "", strategy.draft_yaml, installed()),
+        "is_same": base is not None and base.yaml == strategy.draft_yaml,
+        "latest": strategy.revisions.first(),
+        "may": verbs(request.user),
+        "problem": problem,
+    }
+    return render(request, "strategies/review.html", context, status=422 if problem else 200)
+
+
+@desk_page
+def revision(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    strategy, found = _revision(request, pk, number)
+    return _page(request, strategy, found)
+
+
+@desk_page
+def decide(request: HttpRequest, pk: int, number: int, verb: str) -> HttpResponse:
+    strategy, found = _revision(request, pk, number)
+    acts: dict[str, Callable[..., None]] = {"approve": revision_approve, "reject": revision_reject}
+    if verb not in acts:
+        raise Http404("There is no such decision.")
+    if request.method != "POST":
+        return redirect("strategies:revision", pk, number)
+    reason = request.POST.get("reason", "").strip()[:300]
+    try:
+        acts[verb](revision=found, actor=request.user, reason=reason)
+    except (Refusal, PermissionDenied) as refusal:
+        return _page(request, strategy, found, problem=str(refusal))
+    messages.success(request, f"{found} is {found.get_state_display().lower()}.")
+    return redirect("strategies:revision", pk, number)
+
+
+@desk_page
+def deploy(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Put the revision on a market, paused. Starting it is a step of its own, on the deployment's page."""
+    strategy, found = _revision(request, pk, number)
+    if request.method != "POST":
+        return redirect("strategies:revision", pk, number)
+    form = DeployForm(request.POST, places=_places(strategy), quote=strategy.mandate.quote, base=strategy.mandate.base)
+    if not form.is_valid():
+        return _page(request, strategy, found, form=form)
+    market, account = form.chosen()
+    try:
+        deployment = deployment_create(
+            mandate=strategy.mandate,
+            revision=found,
+            account=account,
+            market=market,
+            mode=form.cleaned_data["mode"],
+            funding=form.funding(),
+            actor=request.user,
+            name=form.cleaned_data["name"].strip(),
+        )
+    except PermissionDenied as refusal:
+        return _page(request, strategy, found, problem=str(refusal))
+    except Refusal as refusal:
+        form.add_error(None, str(refusal))
+        return _page(request, strategy, found, form=form)
+    messages.success(request, f"{deployment} is deployed and paused. Start it when its mandate is to be quoted.")
+    return redirect("monitoring:deployment", deployment.pk)
+
+
+@desk_page
+def switch(request: HttpRequest, pk: int, number: int, deployment: int) -> HttpResponse:
+    """Let a running deployment go on with this revision: also the way back to an earlier one."""
+    strategy, found = _revision(request, pk, number)
+    running = Deployment.objects.filter(pk=deployment, mandate=strategy.mandate).first()
+    if running is None:
+        raise Http404("There is no such deployment.")
+    if request.method != "POST":
+        return redirect("strategies:revision", pk, number)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _page(request, strategy, found, problem=form.sentence())
+    try:
+        deployment_switch(deployment=running, revision=found, actor=request.user, reason=form.cleaned_data["reason"])
+    except (Refusal, PermissionDenied) as refusal:
+        return _page(request, strategy, found, problem=str(refusal))
+    messages.success(request, f"{running} is asked to go on with {found}. Position and history stay.")
+    return redirect("monitoring:deployment", running.pk)
+
+
+def _revision(request: HttpRequest, pk: int, number: int) -> tuple[Strategy, Revision]:
+    strategy = access_strategy(request.user, pk)
+    found = strategy.revisions.select_related("author", "approver").filter(number=number).first()
+    if found is None:
+        raise Http404("There is no such revision.")
+    return strategy, found
+
+
+def _page(
+    request: HttpRequest, strategy: Strategy, found: Revision, *, form: DeployForm | None = None, problem: str = ""
+) -> HttpResponse:
+    base = _base(strategy, found)
+    may = verbs(request.user)
+    running = list(_running(strategy))
+    places = _places(strategy)
+    if form is None and found.state == RevisionState.APPROVED and places:
+        form = DeployForm(
+            places=places, quote=strategy.mandate.quote, base=strategy.mandate.base, initial=_funding(strategy, found)
+        )
+    context = {
+        "nav": "strategies",
+        "strategy": strategy,
+        "revision": found,
+        "base": base,
+        "changes": differences(base.yaml if base else "", found.yaml, installed()),
+        "revisions": strategy.revisions.select_related("author", "approver"),
+        "running": running,
+        "elsewhere": [each for each in running if each.revision_id != found.pk],
+        "form": form,
+        "places": places,
+        "may": may,
+        "is_author": found.author_id == request.user.pk,
+        "problem": problem,
+    }
+    failed = bool(problem or (form is not None and form.errors))
+    return render(request, "strategies/revision.html", context, status=422 if failed else 200)
+
+
+def _running(strategy: Strategy) -> Any:
+    return (
+        Deployment.objects.filter(revision__strategy=strategy, ended_at=None)
+        .exclude(mode=Mode.REPLAY)
+        .select_related("revision__strategy", "market__venue", "account")
+        .order_by("pk")
+    )
+
+
+def _base(strategy: Strategy, found: Revision | None = None) -> Revision | None:
+    """What a text is compared with: what runs, else what was approved last, and never itself."""
+    others = [each.revision for each in _running(strategy) if found is None or each.revision_id != found.pk]
+    older = [each for each in others if found is None or each.number < found.number]
+    if older or others:
+        return max(older or others, key=lambda each: each.number)
+    approved = strategy.revisions.filter(state=RevisionState.APPROVED)
+    if found is not None:
+        approved = approved.filter(number__lt=found.number)
+    return approved.first()
+
+
+def _places(strategy: Strategy) -> list[tuple[Market, ExchangeAccount]]:
+    """Where the mandate may be quoted, and with which account; the market the draft was checked on first."""
+    accounts: dict[int, list[ExchangeAccount]] = {}
+    for account in ExchangeAccount.objects.filter(client=strategy.client_id).select_related("venue").order_by("pk"):
+        accounts.setdefault(account.venue_id, []).append(account)
+    markets = sorted(markets_of(strategy.mandate), key=lambda market: market.pk != strategy.market_id)
+    return [(market, account) for market in markets for account in accounts.get(market.venue_id, [])]
+
+
+def _funding(strategy: Strategy, found: Revision) -> dict[str, str]:
+    """What a deployment on paper opens with: as the mandate's last one, else as much as its limits could need."""
+    base, quote = strategy.mandate.base, strategy.mandate.quote
+    last = Deployment.objects.filter(mandate=strategy.mandate, mode=Mode.PAPER).prefetch_related("funding").last()
+    if last is not None:
+        held = {row.asset: f"{row.amount.normalize():f}" for row in last.funding.all()}
+        return {"base": held.get(base, ""), "quote": held.get(quote, "")}
+    limit = _position_limit(found.yaml)
+    if limit is None:
+        return {}
+    price = (strategy.market.component_args or {}).get("anchor_price") if strategy.market else None
+    try:
+        amount = f"{neat(limit / Decimal(str(price))):f}" if price else ""
+    except (InvalidOperation, ZeroDivisionError):
+        amount = ""
+    return {"base": amount, "quote": f"{neat(limit):f}"}
+
+
+def _position_limit(yaml: str) -> Decimal | None:
+    tree = parse(yaml, filename="it").tree
+    for node in parts_of(tree).values() if isinstance(tree, dict) else ():
+        limit = (node.get("args") or {}).get("max_position_quote")
+        if node.get("id") == "risk.guard" and isinstance(limit, Decimal | int):
+            return Decimal(limit)
+    return None
