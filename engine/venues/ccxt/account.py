@@ -218,19 +218,19 @@ class Account:
         log.warning("what the venue pushed cannot be read", venue=self.name, reason=str(error))
         self.streams.reconcile_soon()
 
-    # The dead man's switch, which venues have one of an account
+    # The dead man's switch, which most venues have one of an account
 
     async def cancel_all_after(self, symbol: str, seconds: int) -> None:
-        """Arm for a market. The venue has one clock for all: it is set to the shortest time anybody here wants, and
-        stopped when nobody wants one."""
+        """Arm for a market. Where the venue has one clock for all, it is set to the shortest time anybody here wants,
+        and stopped when nobody wants one."""
         if seconds:
             self._armed[symbol] = seconds
         else:
             self._armed.pop(symbol, None)
-        shortest = min(self._armed.values(), default=0)
+        shortest = seconds if self.tuning.timer_of_market else min(self._armed.values(), default=0)
         await self.ask(
             f"cancel_all_orders_after {shortest} s",
-            lambda venue: venue.cancel_all_orders_after(shortest * 1000),
+            lambda venue: self.tuning.wind_up(venue, symbol, shortest),
             priority=Priority.CANCEL,
             is_write=True,
         )

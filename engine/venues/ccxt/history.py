@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import NotReady, Refused
@@ -11,6 +12,8 @@ from engine.market.types import Fill, OrderReport
 from engine.venues.ccxt.boundary import MS
 from engine.venues.ccxt.errors import is_gone
 from engine.venues.ccxt.library import Library
+from engine.venues.ccxt.quality import qualities
+from engine.venues.ccxt.tuned.base import Whole
 
 if TYPE_CHECKING:
     from engine.venues.ccxt.account import Account
@@ -40,11 +43,11 @@ async def open_orders(account: Account, symbol: str) -> list[OrderReport]:
 
 async def fills(account: Account, symbol: str, since_ns: int) -> list[Fill]:
     """Own executions at or after a stamp, oldest first. Raises Refused where the venue does not tell them."""
-    if not account.library.has.get("fetchMyTrades"):
+    if not qualities()[account.venue.place.venue_id].can("fills"):
         raise Refused(f"{account.name} lists no executions, so what was traded there cannot be accounted for.")
     tuning = account.tuning
     limits = _limits(account, "fetchMyTrades", page=tuning.fills_page, span_s=tuning.fills_window_s)
-    said = await _whole(account, "fetch_my_trades", symbol, limits, since_ns // MS)
+    said = await _whole(account, "executions", tuning.ask_fills, symbol, limits, since_ns // MS)
     found = account.boundary.fills(said, symbol=symbol)
     return [fill for fill in found if fill.ts_ns >= since_ns and fill.symbol == symbol]
 
@@ -57,7 +60,8 @@ async def closed_orders(account: Account, symbol: str, since_ns: int) -> list[Or
         feature = "fetchOrders" if method == "fetch_orders" else "fetchClosedOrders"
         limits = _limits(account, feature, page=tuning.closed_page, span_s=tuning.closed_window_s)
         # Venues tell orders by when they were made, and one may have rested for long before it ended.
-        for one in await _whole(account, method, symbol, limits, since_ns // MS - RESTED_MS):
+        ask = partial(tuning.ask_ended, method=method)
+        for one in await _whole(account, method, ask, symbol, limits, since_ns // MS - RESTED_MS):
             report = account.boundary.order(one, now_ns=asked_ns, symbol=symbol)
             found[report.venue_order_id] = report
     ended = (one for one in found.values() if one.symbol == symbol and one.status.is_final and one.ts_ns >= since_ns)
@@ -103,7 +107,9 @@ def _limits(account: Account, feature: str, *, page: int, span_s: int) -> _Limit
     )
 
 
-async def _whole(account: Account, method: str, symbol: str, limits: _Limits, since_ms: int) -> list[Mapping[str, Any]]:
+async def _whole(
+    account: Account, what: str, ask: Callable[..., Any], symbol: str, limits: _Limits, since_ms: int
+) -> list[Mapping[str, Any]]:
     """Everything a venue lists since a stamp, each once, whether its pages begin with the newest or the oldest.
 
     Raises NotReady when it cannot be had whole.
@@ -117,11 +123,12 @@ async def _whole(account: Account, method: str, symbol: str, limits: _Limits, si
         if not spans:
             return list(said.values())
         start_ms, until_ms = spans.pop(0)
-        page = await account.ask(f"{method} {symbol}", _question(method, symbol, start_ms, until_ms, limits.page))
+        question = partial(ask, symbol=symbol, start_ms=start_ms, until_ms=until_ms, page=limits.page)
+        page = await account.ask(f"{what} of {symbol}", question)
         fresh = {_identity(one, number): one for number, one in enumerate(page)}
         is_news = any(key not in said for key in fresh)
         said.update(fresh)
-        if (limits.page and len(page) < limits.page) or not is_news:
+        if isinstance(page, Whole) or (limits.page and len(page) < limits.page) or not is_news:
             continue
         stamps = [one.get("timestamp") or 0 for one in page]
         oldest_ms, newest_ms = min(stamps), max(stamps)
@@ -131,7 +138,7 @@ async def _whole(account: Account, method: str, symbol: str, limits: _Limits, si
         spans.insert(0, (max(start_ms, newest_ms), until_ms))
         if limits.has_end and start_ms <= oldest_ms:
             spans.insert(0, (start_ms, oldest_ms))
-    raise NotReady(f"{account.name} went on listing {method} of {symbol} after {MAX_PAGES} pages.")
+    raise NotReady(f"{account.name} went on listing {what} of {symbol} after {MAX_PAGES} pages.")
 
 
 def _spans(since_ms: int, now_ms: int, span_ms: int) -> list[tuple[int, int | None]]:
@@ -140,15 +147,6 @@ def _spans(since_ms: int, now_ms: int, span_ms: int) -> list[tuple[int, int | No
         return [(since_ms, None)]
     starts = range(since_ms, max(now_ms, since_ms) + 1, span_ms)
     return [(start_ms, start_ms + span_ms - 1) for start_ms in starts]
-
-
-def _question(method: str, symbol: str, start_ms: int, until_ms: int | None, page: int) -> Any:
-    params = {} if until_ms is None else {"until": until_ms}
-
-    def ask(venue: Library) -> Any:
-        return getattr(venue, method)(symbol, start_ms, page or None, params)
-
-    return ask
 
 
 def _identity(one: Mapping[str, Any], number: int) -> tuple[Any, ...]:
@@ -160,12 +158,12 @@ def _identity(one: Mapping[str, Any], number: int) -> tuple[Any, ...]:
 async def one_order(account: Account, symbol: str, client_order_id: str) -> OrderReport | None:
     """The venue's word on one order: by its own id where we know it, else by ours. None when it knows none."""
     venue_order_id = account.known.venue_id(client_order_id)
-    params = {} if venue_order_id else {"clientOrderId": account.known.sent(client_order_id)}
+    sent = account.known.sent(client_order_id)
     asked_ns = account.clock.now_ns()
 
     async def ask(venue: Library) -> Any:
         try:
-            return await venue.fetch_order(venue_order_id or None, symbol, params)
+            return await account.tuning.ask_order(venue, symbol, venue_order_id, sent)
         except Exception as error:  # the edge to the library: only what it calls gone is
             if is_gone(error):
                 return None

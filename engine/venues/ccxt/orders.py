@@ -271,11 +271,11 @@ async def _cancel_one(account: Account, symbol: str, client_order_id: str) -> Or
 
 
 def _cancelling(account: Account, symbol: str, client_order_id: str, venue_order_id: str) -> Any:
-    params = {} if venue_order_id else {"clientOrderId": account.known.sent(client_order_id)}
+    sent = account.known.sent(client_order_id)
 
     async def ask(venue: Library) -> Any:
         try:
-            return await venue.cancel_order(venue_order_id or None, symbol, params)
+            return await account.tuning.ask_cancel(venue, symbol, venue_order_id, sent)
         except Exception as error:  # the edge to the library: only what it calls gone is
             if is_gone(error):
                 return None

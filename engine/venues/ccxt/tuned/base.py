@@ -5,7 +5,7 @@ A venue's module holds `class Tuned(Tuning)` and overrides what it knows better.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -44,6 +44,10 @@ class Usage:
     used: float
     limit: float | None = None
     reset_s: float | None = None
+
+
+class Whole(list[Mapping[str, Any]]):
+    """Everything a venue lists within a stretch of time, however many questions that took."""
 
 
 class Tuning:
@@ -88,6 +92,9 @@ class Tuning:
     """The answer to a cancel says that the order is gone, with what had filled; else it is asked about after."""
     asks_after_create = False
     """The answer to a create is an id alone, and the order may have been refused after that: it is asked about."""
+
+    timer_of_market = False
+    """The dead man's switch is one of a market, not one of the account."""
 
     # History
 
@@ -141,6 +148,32 @@ class Tuning:
         """Why one order of a batch was refused, by its answer; empty when it was not."""
         return ""
 
+    # How the library is asked, where its own way is not whole or names something else
+
+    async def ask_order(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Mapping[str, Any]:
+        """One order by the venue's id; where that is not known, by ours as it was sent."""
+        return await _mapping(library.fetch_order(venue_order_id or None, symbol, _ours(venue_order_id, sent)))
+
+    async def ask_cancel(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Any:
+        """Cancel one order, named likewise."""
+        return await library.cancel_order(venue_order_id or None, symbol, _ours(venue_order_id, sent))
+
+    async def ask_fills(
+        self, library: Any, symbol: str, start_ms: int, until_ms: int | None, page: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """Own executions within a time: a page of them, or a `Whole`."""
+        return await _list(library.fetch_my_trades(symbol, start_ms, page or None, _until(until_ms)))
+
+    async def ask_ended(
+        self, library: Any, method: str, symbol: str, start_ms: int, until_ms: int | None, page: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """Own orders by one of ccxt's lists of those that have ended: a page of them, or a `Whole`."""
+        return await _list(getattr(library, method)(symbol, start_ms, page or None, _until(until_ms)))
+
+    async def wind_up(self, library: Any, symbol: str, seconds: int) -> None:
+        """Set the dead man's switch; 0 stops it."""
+        await library.cancel_all_orders_after(seconds * 1000)
+
     def usage(self, headers: Mapping[str, str]) -> Usage | None:
         """What the venue counted of our budget, by an answer's headers with names in lower case."""
         return None
@@ -148,6 +181,22 @@ class Tuning:
     def book_depth(self, wanted: int) -> int:
         """The shallowest depth on offer that shows as much."""
         return next((depth for depth in self.book_limits if depth >= wanted), max(self.book_limits, default=wanted))
+
+
+def _ours(venue_order_id: str, sent: str) -> dict[str, str]:
+    return {} if venue_order_id else {"clientOrderId": sent}
+
+
+def _until(until_ms: int | None) -> dict[str, int]:
+    return {} if until_ms is None else {"until": until_ms}
+
+
+async def _mapping(answer: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return await answer
+
+
+async def _list(answer: Awaitable[Sequence[Mapping[str, Any]]]) -> Sequence[Mapping[str, Any]]:
+    return await answer
 
 
 def tuning_of(venue_id: str) -> Tuning:
