@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
 
-from tests.venues.records import Execution, Order, Reject
+from tests.venues.records import Execution, Market, Order, Reject, Side
 from tests.venues.wire import Ask, Keys, Venue, Wire
 
 T = TypeVar("T", Order, Execution)
 MS = 1_000_000
+SIDES: tuple[Side, Side] = ("buy", "sell")
 
 
 class Stub(Venue):
@@ -27,8 +29,17 @@ class Stub(Venue):
         secret="ZGVzay1zZWNyZXQtNWIxYzdmMGEtOWQ0ZQ==",
         passphrase="desk-phrase-77",
     )
-    words: ClassVar[dict[str, tuple[int, object]]]
+    words: ClassVar[dict[str, tuple[int, object]]] = {}
     depths: ClassVar[tuple[int, ...]] = ()
+
+    @property
+    def market(self) -> Market:
+        return next(iter(self.books.markets.values()))
+
+    def best(self) -> tuple[Decimal, Decimal]:
+        """Bid and ask."""
+        bids, asks = (self.books.levels(self.market.symbol, side, 1) for side in SIDES)
+        return bids[0][0], asks[0][0]
 
     # The no
 
