@@ -17,6 +17,7 @@ class VenueAdmin(RecordAdmin):
         "claims",
         "catalogued_at",
         "sync_asked_at",
+        "sync_tried_at",
         "synced_at",
         "sync_problem",
         "latency_ms",

@@ -15,6 +15,7 @@ from engine.core.params import parameters_of
 from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
 from engine.venues.account_report import AccountReport, ReportsAccount
 from engine.venues.credentials import Credentials, Keyring, no_credentials
+from engine.venues.market_listing import Listing, ListsMarkets
 from exchanges.models import Venue
 
 T = TypeVar("T")
@@ -35,6 +36,17 @@ def ask(venue: Venue, account: str, credentials: Credentials) -> AccountReport:
     return visit(venue, question, account=account, credentials=lambda name: credentials)
 
 
+def read_markets(venue: Venue) -> Listing:
+    """What the venue trades. Raises EngineError, by remedy."""
+
+    async def question(component: Component) -> Listing:
+        if not isinstance(component, ListsMarkets):
+            raise Refused(f"{venue.component} cannot be asked what it trades.")
+        return await component.listing()
+
+    return visit(venue, question)
+
+
 def visit(
     venue: Venue,
     question: Callable[[Any], Awaitable[T]],
@@ -48,7 +60,7 @@ def visit(
         cls = (registry or Registry.installed()).get(venue.component)
     except (UnknownComponent, BrokenComponent) as error:
         raise EngineError(f"{venue} cannot be asked: {error}.") from None
-    component = _built(cls, venue, {"account": account, "endpoint_override": getattr(venue, "endpoint_override", "")})
+    component = _built(cls, venue, {"account": account, "endpoint_override": venue.endpoint_override})
 
     async def within() -> T:
         async with alone(component, name=venue.slug, credentials=credentials) as loaded:

@@ -27,6 +27,7 @@ class Venue(models.Model):
     catalogued_at = models.DateTimeField(null=True, blank=True)
     is_followed = models.BooleanField(default=False, help_text="Its markets are synchronised on a schedule.")
     sync_asked_at = models.DateTimeField(null=True, blank=True)
+    sync_tried_at = models.DateTimeField(null=True, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True, help_text="When its markets were last read.")
     sync_problem = models.TextField(blank=True, help_text="Why the last attempt failed, in words.")
     latency_ms = models.FloatField(

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from exchanges.checks import TASK, checks_run
-from exchanges.inspection import ask
+from exchanges import checks, markets
+from exchanges.checks import checks_run
+from exchanges.inspection import ask, read_markets
+from exchanges.markets import due, synchronise
+
+AT_ONCE = 2
+"""Each may take its time, and whoever waits for a check of an account waits behind them."""
 
 
-@shared_task(name=TASK, ignore_result=True)
+@shared_task(name=checks.TASK, ignore_result=True)
 def check_accounts() -> int:
     """Make every check that was asked for. Called when one is; the beat looks for what nobody was called for."""
     return checks_run(ask)
+
+
+@shared_task(name=markets.TASK, ignore_result=True)
+def synchronise_markets() -> int:
+    """Read a few of the venues that are due, the one unread for longest first. Returns how many were read."""
+    return sum(synchronise(venue, read_markets) is not None for venue in due()[:AT_ONCE])

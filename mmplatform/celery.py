@@ -87,6 +87,11 @@ app.conf.update(
             "schedule": 30.0,
             "options": {"expires": 25},
         },
+        "synchronise markets": {
+            "task": "exchanges.synchronise_markets",
+            "schedule": 20.0,
+            "options": {"expires": 15},
+        },
         "drop old samples": {
             "task": "monitoring.drop_old_samples",
             "schedule": crontab(hour=3, minute=17),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -59,6 +60,8 @@ class MarketFacts:
     args: Mapping[str, Any] = field(default_factory=dict)
     endpoint_override: str = ""
     """Where the venue is reached instead, for sandboxes and proxies."""
+    changed_at: datetime | None = None
+    """When a fact of it was last seen to change: whoever read the venue's markets before then reads them again."""
 
     def facts(self) -> dict[str, Any]:
         """The facts a public source may ask for, by the names of its parameters."""
@@ -201,6 +204,8 @@ def _public(spec: Tree, market: MarketFacts, registry: Registry) -> Tree:
         args.setdefault("symbol", market.symbol)
     if market.endpoint_override and "endpoint_override" in kinds:
         args["endpoint_override"] = market.endpoint_override
+    if market.changed_at is not None and "markets_as_of" in kinds:
+        args["markets_as_of"] = f"{market.changed_at:%Y-%m-%dT%H:%M:%SZ}"
     return {"id": spec["id"], "args": args}
 
 

@@ -66,6 +66,7 @@ async def read(connection: Connection, deployment_id: int, token: int) -> Record
                    s.name as strategy, v.slug as venue, v.component, k.symbol, k.base, k.quote, k.tick_size,
                    k.lot_size, k.min_size_base, k.min_notional_quote, k.maker_fee_bps, k.taker_fee_bps,
                    k.component_args, v.endpoint_override, a.name as account, {KILL_REASON} as kill_reason,
+                   (select max(at) from exchanges_marketchange where market_id = k.id) as changed_at,
                    {FACTS} as facts, z.serial, z.key_id, z.version, z.wrapped_key, z.sealed
             from strategies_deployment d
             join clients_client c on c.id = d.client_id
@@ -122,6 +123,7 @@ async def read(connection: Connection, deployment_id: int, token: int) -> Record
             taker_fee_bps=row["taker_fee_bps"],
             args=row["component_args"],
             endpoint_override=row["endpoint_override"],
+            changed_at=row["changed_at"],
         ),
         funding=funding,
         recording=RecordingFacts(path=replay["path"], speed=replay["speed"]) if replay else None,

@@ -114,6 +114,9 @@ class PublicVenue:
         self._instruments: dict[str, Instrument] = {}
         self._infos: dict[str, bytes] = {}
         self._jobs: list[Job] = []
+        self._read_ns = 0
+        """When the markets were last read."""
+        self._reading = asyncio.Lock()
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -228,11 +231,20 @@ class PublicVenue:
         self._instruments.clear()
         for symbol in traded:
             if symbol in self.library.markets:
-                await self.instrument(symbol)
+                instrument = await self.instrument(symbol)
+                if symbol in self._books:
+                    self._books[symbol][0].feed.instrument = instrument
+
+    async def read_markets_since(self, ts_ns: int) -> None:
+        """Read the markets again if that was last done before the stamp: one of them is known to have changed."""
+        async with self._reading:
+            if self._read_ns < ts_ns:
+                await self._reload_markets()
 
     def _pack(self) -> None:
         """Keep what the venue said of its markets as bytes: as dicts it takes twice the room of all the rest."""
         markets = self.library.markets
+        self._read_ns = self._clock.now_ns()
         by_id = (one for some in self.library.markets_by_id.values() for one in some)
         self._infos = {symbol: msgspec.json.encode(market.get("info")) for symbol, market in markets.items()}
         for market in (*markets.values(), *by_id):

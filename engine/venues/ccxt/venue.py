@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
+from engine.core.clock import NS
 from engine.core.component import Component
 from engine.core.errors import AuthRejected, NotReady, PermitLost, Refused
 from engine.core.params import Count, Items, Option, Seconds, Symbol, Text
@@ -62,6 +64,14 @@ class CcxtVenue(Component):
             str,
             Text(pattern=r"(https?://[^\s?#]+)?", shape="an address", help="For sandboxes and proxies: called instead"),
         ] = "",
+        markets_as_of: Annotated[
+            str,
+            Text(
+                pattern=r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?",
+                shape="a time in UTC such as 2026-01-31T12:00:00Z",
+                help="Markets that were read before then are read again",
+            ),
+        ] = "",
     ) -> None:
         self.account = account
         self.symbols = symbols
@@ -70,6 +80,7 @@ class CcxtVenue(Component):
         self.request_timeout_s = request_timeout_s
         self.local_address = local_address
         self.endpoint_override = endpoint_override
+        self.markets_as_of = markets_as_of
         self.on_order: list[Callable[[OrderReport], None]] = []
         self.on_fill: list[Callable[[Fill], None]] = []
         self._venue: PublicVenue | None = None
@@ -97,6 +108,8 @@ class CcxtVenue(Component):
         )
         await venue.opened()
         self._venue = venue
+        if self.markets_as_of:
+            await venue.read_markets_since(int(datetime.fromisoformat(self.markets_as_of).timestamp()) * NS)
         for symbol in dict.fromkeys((*self.symbols, *filter(None, [runtime.identity.symbol]))):
             if symbol in self.symbols or symbol in venue.library.markets:
                 await venue.instrument(symbol)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.execution.ids import parse
 from engine.venues.credentials import Credentials
 from exchanges.choices import KeyVerdict, VenueKind
+from exchanges.inspection import read_markets
+from exchanges.markets import write
 from exchanges.models import ExchangeAccount, Market, SealedCredentials
 from exchanges.models import Venue as VenueRecord
 from exchanges.services import credentials_seal
@@ -156,3 +160,19 @@ async def test_what_a_lost_host_left_at_the_venue_is_cleared_before_the_next_quo
     async with watch.host():
         await watch.until(lambda: watch.state(live)[0] == "active" and resting(venue) == 4, LONG_S)
         assert Decimal("99.00") not in {order.price for order in venue.books.resting(OURS)}
+
+
+async def test_a_tick_the_venue_changes_is_noticed_and_quoted_on(
+    watch: Watch, desk: Desk, live: Deployment, venue: Binance
+) -> None:
+    watch.command("start", live)
+    async with watch.host():
+        await watch.until(lambda: resting(venue) == 4, LONG_S)
+        coarser = msgspec.structs.replace(venue.books.markets[S], tick=Decimal("0.05"))
+        venue.books.markets[S] = coarser
+        found = await asyncio.to_thread(read_markets, desk.venue)
+        assert desk.run(lambda: write(desk.venue, found)).changes >= 1
+        await watch.until(
+            lambda: resting(venue) and not any(each.price % coarser.tick for each in venue.books.resting(OURS)), LONG_S
+        )
+        assert watch.state(live)[0] == "active"
