@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.core.clock import Clock
     from engine.core.scheduler import Schedule
     from engine.core.service import Restore
+    from engine.execution.rates import NewBudget
     from engine.venues.hub import MarketHub
 
 
@@ -71,6 +72,7 @@ class Runtime:
     manual_halt()      why a person's durable kill switch forbids trading, or an empty string
     is_watched()       whether somebody looks at this service now, so that live views are worth their making
     credentials(name)  what opens an account at a venue; raises AuthRejected when nobody gave it
+    new_budget(name)   a venue's request budget, shared with whatever other processes the host knows of; None: our own
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Runtime:
         is_watched: Callable[[], bool] = lambda: True,
         take_lane: Callable[[], int] = lambda: 0,
         credentials: Keyring = no_credentials,
+        new_budget: NewBudget | None = None,
     ) -> None:
         self.identity = identity
         self.clock = clock
@@ -107,6 +110,7 @@ class Runtime:
         self.is_watched = is_watched
         self.take_lane = take_lane
         self.credentials = credentials
+        self.new_budget = new_budget
 
 
 class Component:

@@ -34,6 +34,7 @@ from engine.core.scheduler import JobScope, Scheduler
 from engine.core.service import Restore, Service
 from engine.core.states import Trigger
 from engine.core.watchdog import running, unwatched, watched_for
+from engine.execution.rates import NewBudget
 from engine.market.types import Trade
 from engine.metrics.base import Relay, Sink
 from engine.metrics.events import Notice, StateChanged
@@ -77,6 +78,7 @@ class Container:
         manual_halt: Callable[[], str] = lambda: "",
         is_watched: Callable[[], bool] = lambda: True,
         credentials: Keyring = no_credentials,
+        new_budget: NewBudget | None = None,
         on_fault: Callable[[str], None] = lambda reason: None,
         on_event: Callable[[msgspec.Struct], None] = lambda event: None,
         trace_id: str = "",
@@ -138,6 +140,7 @@ class Container:
                     is_watched=is_watched,
                     take_lane=lambda: next(lanes),
                     credentials=credentials,
+                    new_budget=new_budget,
                 )
 
     # Life

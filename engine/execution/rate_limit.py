@@ -1,4 +1,4 @@
-"""limits.rate: a venue's request budget, shared by every service of a host that names it."""
+"""limits.rate: a venue's request budget, shared by every service that names it, in all processes of a desk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Protocol, runtime_checkable
 from engine.core.component import Component
 from engine.core.errors import NotReady, Refused
 from engine.core.params import Count, Seconds, Share, Text
-from engine.execution.rates import Line, Priority, SlidingWindow
+from engine.execution.rates import Line, Priority, own_budgets
 
 
 @runtime_checkable
@@ -30,7 +30,7 @@ class RateLimit(Component):
     def __init__(
         self,
         *,
-        budget: Annotated[str, Text(help="Whose budget, such as a venue's name; one budget a name and host")],
+        budget: Annotated[str, Text(help="Whose budget, such as a venue's name; whoever names it spends from it")],
         limit: Annotated[int, Count(ge=1, help="Weight the venue allows within a window")],
         window_s: Annotated[Decimal, Seconds(gt=0, le=86_400, help="The venue's window")] = Decimal(60),
         margin_s: Annotated[
@@ -64,8 +64,8 @@ class RateLimit(Component):
         line = await runtime.hub.acquire(
             self._key,
             lambda: Line(
-                SlidingWindow(
-                    runtime.clock,
+                (runtime.new_budget or own_budgets(runtime.clock))(
+                    self.budget,
                     limit=self.limit,
                     window_s=float(self.window_s + self.margin_s),
                     reserve=int(self.limit * self.cancel_reserve_share),

@@ -100,6 +100,13 @@ class SlidingWindow:
         if used > self._used:
             self._spend(now + (self._window_s if reset_s is None else reset_s), used - self._used)
 
+    def note(self, weight: int) -> None:
+        """Count what was spent by another count of the same budget."""
+        now = self._clock.monotonic()
+        self._forget(now)
+        if weight > 0:
+            self._spend(now + self._window_s, weight)
+
     async def ban(self, seconds: float) -> None:
         self._banned_until = max(self._banned_until, self._clock.monotonic() + seconds)
 
@@ -119,6 +126,21 @@ class SlidingWindow:
     def _forget(self, now: float) -> None:
         while self._spent and self._spent[0][0] <= now:
             self._used -= heapq.heappop(self._spent)[1]
+
+
+class NewBudget(Protocol):
+    """Opens a budget by its name: everybody who opens the same one spends from it."""
+
+    def __call__(self, name: str, *, limit: int, window_s: float, reserve: int) -> Budget: ...
+
+
+def own_budgets(clock: Clock) -> NewBudget:
+    """Budgets of this process alone."""
+
+    def open_budget(name: str, *, limit: int, window_s: float, reserve: int) -> Budget:
+        return SlidingWindow(clock, limit=limit, window_s=window_s, reserve=reserve)
+
+    return open_budget
 
 
 @dataclass(order=True)

@@ -16,6 +16,7 @@ from engine.core.config import check_config
 from engine.core.container import Container
 from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
 from engine.core.scheduler import Scheduler
+from engine.execution.rates import NewBudget
 from engine.venues.hub import MarketHub
 from mmplatform.host.database import Line
 from mmplatform.host.heap import Heap
@@ -41,6 +42,7 @@ class House:
     timing: Timing
     pace: Pace
     heap: Heap
+    new_budget: NewBudget
 
 
 _NAMED = re.compile(r"""\bid:\s*["']?([\w.]+)""")
@@ -99,6 +101,7 @@ def container_of(
         permit=permit,
         restore=record.restore,
         credentials=record.account.credentials,
+        new_budget=house.new_budget if rehearsal is None else None,
         outlets=outlets,
         secure=secure,
         manual_halt=manual_halt,

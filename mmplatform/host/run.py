@@ -23,6 +23,7 @@ from engine.core.plugins import Registry
 from engine.core.scheduler import Scheduler
 from engine.venues.hub import MarketHub
 from mmplatform.host import lease, records
+from mmplatform.host.budget import SharedBudgets
 from mmplatform.host.build import House
 from mmplatform.host.database import DATABASE_ERRORS, Line, connect
 from mmplatform.host.heap import Heap
@@ -136,6 +137,7 @@ class Host:
         self._writer = Writer(self._database_url, on_fenced=self._on_fenced, on_refused=self._on_refused)
         self._publisher = Publisher(self._broker_url)
         self._scheduler = Scheduler(SystemClock())
+        self._budgets = SharedBudgets(self._broker_url, workers=settings.ENGINE_SLOTS, clock=SystemClock())
         self._house = House(
             desk=self._desk,
             writer=self._writer,
@@ -146,6 +148,7 @@ class Host:
             timing=self.timing,
             pace=Pace(SystemClock()),
             heap=Heap(),
+            new_budget=self._budgets,
         )
         self._scheduler.start()
         tasks = [
@@ -175,6 +178,7 @@ class Host:
         finally:
             await self._scheduler.stop()
             await self._publisher.stop()
+            await self._budgets.close()
             await self._writer.stop()
             leftovers = [*tasks, *self._bringing_up, *self._others]
             for task in leftovers:

@@ -86,7 +86,7 @@ class Account:
         venue, orders = self.venue, self.tuning.order_budget
         line: Line | None = None
         if orders is not None:
-            line = venue.new_line(f"{venue.name} orders of {self._credentials}", orders.limit, orders.window_s)
+            line = venue.new_line(f"{venue.place.budget} orders of {self._credentials}", orders.limit, orders.window_s)
         wire = VenueWire(
             session=venue.connections.session,
             timeout_s=self._timeout_s,

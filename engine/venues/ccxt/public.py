@@ -18,7 +18,7 @@ import msgspec
 from engine.core.clock import NS, Clock, within
 from engine.core.errors import EngineError, NotReady, Refused
 from engine.core.scheduler import Job, Scheduler
-from engine.execution.rates import Line, SlidingWindow
+from engine.execution.rates import Line, NewBudget, own_budgets
 from engine.market.types import Instrument
 from engine.venues.base import MarketFeed
 from engine.venues.ccxt import library
@@ -50,6 +50,11 @@ class Place(NamedTuple):
     @property
     def key(self) -> Hashable:
         return ("exchanges.ccxt", *self)
+
+    @property
+    def budget(self) -> str:
+        """Whose requests are counted together: those from one address of ours to one venue."""
+        return " ".join(filter(None, (self.venue_id, self.kind, self.local_address, self.endpoint_override)))
 
 
 class Connections:
@@ -95,7 +100,15 @@ class PublicVenue:
     """
 
     def __init__(
-        self, place: Place, *, hub: MarketHub, clock: Clock, scheduler: Scheduler, timeout_s: float, book_levels: int
+        self,
+        place: Place,
+        *,
+        hub: MarketHub,
+        clock: Clock,
+        scheduler: Scheduler,
+        timeout_s: float,
+        book_levels: int,
+        new_budget: NewBudget | None = None,
     ) -> None:
         self.place = place
         self.tuning: Tuning = tuning_of(place.venue_id)
@@ -110,6 +123,7 @@ class PublicVenue:
         self.scheduler = scheduler
         self._timeout_s = timeout_s
         self._book_levels = book_levels
+        self._new_budget = new_budget or own_budgets(clock)
         self._books: dict[str, tuple[BookWriter, int]] = {}
         self._instruments: dict[str, Instrument] = {}
         self._infos: dict[str, bytes] = {}
@@ -153,7 +167,7 @@ class PublicVenue:
         await asyncio.to_thread(library.exact_class, place.venue_id)
         stock_rate_ms = float(library.exact_class(place.venue_id)().rateLimit)
         budget = budget_of(self.tuning, stock_rate_ms)
-        self.line = self.new_line(f"{place.venue_id}", budget.limit, budget.window_s)
+        self.line = self.new_line(place.budget, budget.limit, budget.window_s)
         wire = VenueWire(
             session=self.connections.session,
             timeout_s=self._timeout_s,
@@ -187,8 +201,8 @@ class PublicVenue:
 
     def new_line(self, name: str, limit: float, window_s: float) -> Line:
         return Line(
-            SlidingWindow(
-                self._clock,
+            self._new_budget(
+                name,
                 limit=max(1, round(limit * UNITS)),
                 window_s=window_s,
                 reserve=int(limit * UNITS * CANCELS_SHARE),

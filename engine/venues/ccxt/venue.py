@@ -104,6 +104,7 @@ class CcxtVenue(Component):
                 scheduler=runtime.scheduler.shared,
                 timeout_s=float(self.request_timeout_s),
                 book_levels=self.book_levels,
+                new_budget=runtime.new_budget,
             ),
         )
         await venue.opened()
