@@ -207,6 +207,7 @@ class MarketMaking(Component):
     async def _take_over(self) -> str:
         """Cancel what an earlier holder left; why that is not certain to have worked, or empty."""
         proof = await self.executor.take_over(SWEEP_S)
+        self._left = proof.detail
         if proof.clean and proof.cancelled:
             self._notice("info", f"Cancelled {proof.cancelled} orders left by an earlier holder.")
         return proof.detail

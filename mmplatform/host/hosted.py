@@ -32,8 +32,12 @@ log = structlog.get_logger(__name__)
 HALTED = (State.HALTING, State.HALTED)
 REFITTED = (State.PAUSED, State.STARTING, State.ACTIVE)
 """States in which a change of facts is acted on at once; a halt keeps what it has until it is reset."""
+QUOTED = (State.STARTING, State.ACTIVE, State.PAUSING, State.HALTING)
+"""Observed states in which orders of an earlier holder may rest where they outlive it."""
 SETTLE_S = 3.0
 """How long an orderly hand-over waits for the record; longer, and the next holder treats us as lost."""
+CLEAR_AGAIN_S = (1.0, 30.0)
+"""After a fault that may have left orders: how long until the first attempt to clear them, and at most between two."""
 
 
 class Leaves(Protocol):
@@ -67,6 +71,7 @@ class Hosted:
         self._tasks: set[asyncio.Task[None]] = set()
         self._rehearsal: Rehearsal | None = None
         self._record: Record | None = None
+        self._clearing: asyncio.Task[None] | None = None
 
     @property
     def service(self) -> Service | None:
@@ -148,7 +153,10 @@ class Hosted:
             self.container = None
             if not self._is_leaving:
                 log.error("a deployment could not be built", deployment=self.id, exc_info=error)
-                self._show_fault(f"could not be started: {_words(error)}")
+                reason = f"could not be started: {_words(error)}"
+                self._show_fault(reason)
+                if record.mode is Mode.LIVE and (self.lost_slot is not None or record.observed in QUOTED):
+                    self._keep_clearing(reason)
             return False
         if self._is_leaving:
             # Handed over or dropped meanwhile, at a moment when there was nothing yet to take down.
@@ -187,8 +195,10 @@ class Hosted:
             await self._halt_by_command(record.kill_reason or record.observed_reason)
         elif record.observed is State.FAULTED and not is_reset:
             await self._clear_leftovers()
-            await self._take_down()
+            is_clean = await self._take_down()
             self._show_fault(record.observed_reason)
+            if not is_clean:
+                self._keep_clearing(record.observed_reason)
         elif record.wanted is not Wanted.ACTIVE:
             await self._clear_leftovers()
             self._show(record.wanted_reason if record.is_pending else loss or record.observed_reason)
@@ -432,6 +442,29 @@ class Hosted:
         log.error("a deployment failed", deployment=self.id, reason=reason)
         is_clean = await self._take_down()
         self._show_fault(reason if is_clean else f"{reason}. Orders may still rest at the venue.")
+        if not is_clean:
+            self._keep_clearing(reason)
+
+    def _keep_clearing(self, reason: str) -> None:
+        """A fault may have left orders, and nothing of ours runs that would cancel them: go on trying."""
+        if self._clearing is None or self._clearing.done():
+            self._clearing = self._spawn(self._clear_after_fault(reason), f"clear {self.id} after its fault")
+
+    async def _clear_after_fault(self, reason: str) -> None:
+        """Build the service anew and halt it, which goes on until the venue confirms that nothing rests."""
+        wait_s, longest_s = CLEAR_AGAIN_S
+        while True:
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, longest_s)
+            if self._is_leaving or self.silenced or self.state is not State.FAULTED:
+                return
+            try:
+                await self._halt(f"{reason}. Halted, so that the venue confirms that nothing rests.")
+            except DATABASE_ERRORS as error:
+                log.warning("the database was away; it is cleared later", deployment=self.id, error=str(error))
+            if self.service is not None or self._is_leaving:
+                return
+            self._show_fault(f"{reason}. Orders may still rest at the venue; tried again, and it {self._fault}")
 
     # What the service says
 
@@ -454,14 +487,16 @@ class Hosted:
 
     def _on_fault(self, reason: str) -> None:
         """The container took itself down, orders cancelled. A halt under way is proven by a new one."""
-        was = self.state
+        was, is_clean = self.state, self.container is None or not self.container.unload_errors
         self.container = None
         self._house.heap.is_left()
         if was in HALTED:
             self._fault = reason
-            self._spawn(self._halt(reason), f"halt {self.id} after its fault")
+            self._keep_clearing(reason)
         else:
             self._show_fault(reason)
+            if not is_clean:
+                self._keep_clearing(reason)
 
     def _show_fault(self, reason: str) -> None:
         self._fault = reason
@@ -519,10 +554,11 @@ class Hosted:
             house.publisher.forget(self.id)
             self._leave()
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._guarded(coroutine), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _guarded(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:

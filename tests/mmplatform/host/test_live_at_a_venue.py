@@ -176,3 +176,37 @@ async def test_a_tick_the_venue_changes_is_noticed_and_quoted_on(
             lambda: resting(venue) and not any(each.price % coarser.tick for each in venue.books.resting(OURS)), LONG_S
         )
         assert watch.state(live)[0] == "active"
+
+
+async def test_what_a_fault_left_at_a_venue_out_of_reach_is_cleared_once_it_is_in_reach(
+    watch: Watch, desk: Desk, live: Deployment, venue: Binance
+) -> None:
+    watch.command("start", live)
+    async with watch.host() as host:
+        await watch.until(lambda: resting(venue) == 4, LONG_S)
+        for call in ("cancel", "cancel_all", "order", "open_orders"):
+            venue.faults.always(call, Drop(acts=False))
+        await host.hosted[live.pk].fail("a part of it broke")
+        reason = await watch.until_state(live, "faulted", LONG_S)
+        assert "Orders may still rest" in reason
+        assert resting(venue) == 4
+        venue.faults.clear()
+        await watch.until(lambda: watch.state(live)[0] == "halted", LONG_S)
+        assert resting(venue) == 0
+        assert watch.one("select halt_proven from strategies_deployment where id = %s", live.pk)
+        assert "a part of it broke" in watch.state(live)[1]
+
+
+async def test_what_a_lost_host_left_is_cleared_also_when_the_venue_is_out_of_reach_at_first(
+    watch: Watch, desk: Desk, live: Deployment, venue: Binance
+) -> None:
+    ours = f"mm-{live.pk:x}-1-1"
+    venue.books.place(OURS, S, "buy", price=Decimal(99), size=Decimal("0.5"), post_only=True, client_id=ours)
+    desk.run(lambda: Deployment.objects.update(observed="active", wanted="active"))
+    venue.faults.always("markets", Drop(acts=False))
+    async with watch.host():
+        assert "could not be started" in await watch.until_state(live, "faulted", LONG_S)
+        assert resting(venue) == 1
+        venue.faults.clear()
+        await watch.until(lambda: resting(venue) == 0, LONG_S)
+        assert watch.state(live)[0] in ("faulted", "paused", "halting", "halted")
