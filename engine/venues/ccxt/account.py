@@ -56,7 +56,12 @@ class Account:
         self.scheduler = scheduler
         self.known = Known(self.tuning.ids if qualities()[venue.place.venue_id].can("client_ids") else NoIds())
         self.nameless = Nameless() if isinstance(self.known.form, NoIds) else None
-        self.boundary = Boundary(self.known, id_names=self.tuning.id_names, status_of=self.tuning.status_of)
+        self.boundary = Boundary(
+            self.known,
+            id_names=self.tuning.id_names,
+            status_of=self.tuning.status_of,
+            mended=self.tuning.mended,
+        )
         self.library: Library = None
         self.on_order: list[Callable[[OrderReport], None]] = []
         self.on_fill: list[Callable[[Fill], None]] = []

@@ -40,17 +40,23 @@ class Boundary:
     units        base currency in one unit of ccxt's amount, by symbol; 1 where it is not named
     instruments  for the fee of a fill that names none: by the market's own rates, in quote currency. An estimate
     status_of    the venue's own idea of what a status means, told before ccxt's; None: as ccxt says
+    mended       puts right what ccxt read wrongly of an order; None: nothing
     """
 
-    def __init__(self, known: Known, *, id_names: Sequence[str] = (), status_of: Any = None) -> None:
+    def __init__(
+        self, known: Known, *, id_names: Sequence[str] = (), status_of: Any = None, mended: Any = None
+    ) -> None:
         self._known = known
         self._id_names = id_names
         self._status_of = status_of
+        self._mended = mended
         self.units: dict[str, Decimal] = {}
         self.instruments: dict[str, Instrument] = {}
 
     def order(self, said: Mapping[str, Any], *, now_ns: int, symbol: str = "", listed: bool = False) -> OrderReport:
         """One order. `listed`: it stands in a list of open ones, which says that it rests. Raises Unreadable."""
+        if self._mended is not None:
+            said = self._mended(said)
         venue_order_id = said.get("id")
         if not is_id(venue_order_id):
             raise Unreadable(f"The venue told of an order with the id {str(venue_order_id)[:60]!r}.")

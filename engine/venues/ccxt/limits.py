@@ -16,8 +16,6 @@ from engine.venues.ccxt.turns import Turns
 
 UNITS = 100
 """Of the budget in one of ccxt's cost, which may be a fraction."""
-LEFT_ALONE_S = 10.0
-"""After an answer of "too many requests" that does not say for how long."""
 _SLOW_DOWN = (418, 429)
 _ORDERS = (Priority.CANCEL, Priority.CREATE)
 
@@ -67,13 +65,17 @@ class VenueWire:
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         lowered = {name.lower(): value for name, value in headers.items()}
         if status in _SLOW_DOWN:
-            await self._line.ban(retry_after_s(lowered) or LEFT_ALONE_S)
+            await self._line.ban(retry_after_s(lowered) or self._tuning.left_alone_s)
         elif (usage := self._tuning.usage(lowered)) is not None:
             await self._line.observe(
                 int(usage.used * UNITS),
                 limit=None if usage.limit is None else int(usage.limit * UNITS),
                 reset_s=usage.reset_s,
             )
+
+    async def slowed(self, headers: Mapping[str, str]) -> None:
+        lowered = {name.lower(): value for name, value in headers.items()}
+        await self._line.ban(retry_after_s(lowered) or self._tuning.left_alone_s)
 
     def connected(self, url: str) -> None:
         self._on_connected(url)

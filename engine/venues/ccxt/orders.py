@@ -79,8 +79,8 @@ async def _place_one(account: Account, order: OrderRequest, permitted: Permitted
             permitted=permitted,
         )
         answer = _read_placed(account, order, said)
-        if account.tuning.asks_after_create and isinstance(answer, Placed):
-            answer = await _ask_after(account, order, answer)
+        if account.tuning.asks_after_create:
+            answer = await _asked_after(account, order, answer)
     except _Said as no:
         return _refused(order, str(no), no.kind)
     except Refused as error:
@@ -225,7 +225,23 @@ async def _place_batch(
         return [error for _ in orders]
     if not isinstance(said, Sequence) or len(said) != len(orders):
         return [_unknown(order, "The venue did not answer for each order of the batch.") for order in orders]
-    return [_read_placed(account, order, one) for order, one in zip(orders, said, strict=True)]
+    answers = [_read_placed(account, *pair) for pair in zip(orders, _in_order(account, orders, said), strict=True)]
+    if not account.tuning.asks_after_create:
+        return list(answers)
+    return await asyncio.gather(*(_asked_after(account, *pair) for pair in zip(orders, answers, strict=True)))
+
+
+def _in_order(account: Account, orders: Sequence[OrderRequest], said: Sequence[Any]) -> Sequence[Any]:
+    """The answers in the order of the questions, where each names our id: some venues tell refusals last."""
+    by_id = {
+        account.known.ours("", spelled_in(one, *account.tuning.id_names)): one for one in said if isinstance(one, dict)
+    }
+    ids = [order.client_order_id for order in orders]
+    return [by_id[id] for id in ids] if by_id.keys() == set(ids) else said
+
+
+async def _asked_after(account: Account, order: OrderRequest, answer: OrderReport) -> OrderReport:
+    return await _ask_after(account, order, answer) if isinstance(answer, Placed) else answer
 
 
 # Cancels

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ccxt.async_support.base.ws.cache import ArrayCacheBySymbolById
+from ccxt.async_support.base.ws.cache import ArrayCache, ArrayCacheBySymbolById
 
 Hear = Callable[[dict[str, Any]], None]
 CACHED = 1000
@@ -37,9 +37,9 @@ class Tapped:
     hear_trade: Hear | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # A venue's handler makes its cache when the first event comes, and again after a reset.
+        # A venue's handler makes its cache when the first event comes, and again after a reset; some make a plain one.
         hear = {"orders": self.hear_order, "myTrades": self.hear_trade}.get(name)
-        if hear is not None and isinstance(value, ArrayCacheBySymbolById) and not isinstance(value, Tap):
+        if hear is not None and isinstance(value, ArrayCache) and not isinstance(value, Tap):
             value = Tap(hear)
         super().__setattr__(name, value)
 

@@ -18,6 +18,7 @@ import ccxt
 from yarl import URL
 
 from engine.venues.ccxt.calls import Call, current_call
+from engine.venues.ccxt.errors import slows_down
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 """A venue's list of markets may have ten."""
@@ -47,6 +48,10 @@ class Wire(Protocol):
 
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         """An answer came: its status and headers may say how much we have left."""
+        ...
+
+    async def slowed(self, headers: Mapping[str, str]) -> None:
+        """The venue said in its own words that we ask too much, perhaps under a status that tells nothing of it."""
         ...
 
     def connected(self, url: str) -> None:
@@ -101,7 +106,12 @@ class Wired:
         await self.wire.heard(status, answer_headers)
         answer = this.on_rest_response(status, reason, url, method, answer_headers, answer, sent_headers, body)
         found = this.parse_json(answer)
-        this.handle_errors(status, reason, url, method, answer_headers, answer, found, sent_headers, body)
+        try:
+            this.handle_errors(status, reason, url, method, answer_headers, answer, found, sent_headers, body)
+        except Exception as error:  # the venue's own words, in the library's: what is not certain passes on as it is
+            if slows_down(error):
+                await self.wire.slowed(answer_headers)
+            raise
         # Queries hold keys and signatures, and the library's words repeat the whole address.
         this.handle_http_status_code(status, reason, what, method, answer)
         if status >= 400:

@@ -5,12 +5,13 @@ A venue's module holds `class Tuned(Tuning)` and overrides what it knows better.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
 
+from engine.core.errors import NotReady
 from engine.market.types import OrderRequest
 from engine.venues.ccxt.ids import PLAIN, IdForm
 
@@ -27,6 +28,9 @@ PARENTS = {
     "okxus": "okx",
 }
 """Venues that are another one under a second name, and are tuned as that one is."""
+
+
+MAX_NUMBER = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,17 @@ class Usage:
 
 class Whole(list[Mapping[str, Any]]):
     """Everything a venue lists within a stretch of time, however many questions that took."""
+
+
+async def numbered(ask: Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]], page: int) -> Whole:
+    """Everything on the pages 1, 2, … of a list, which are so long. Raises NotReady where they do not end."""
+    found = Whole()
+    for number in range(1, MAX_NUMBER + 1):
+        part = await ask(number)
+        found += part
+        if len(part) < page:
+            return found
+    raise NotReady(f"A list went on after {MAX_NUMBER} pages.")
 
 
 class Tuning:
@@ -77,6 +92,8 @@ class Tuning:
     """One private request at a time: a nonce that arrives late is refused."""
     budget: Budget | None = None
     """Of an address; None: ccxt's own rate."""
+    left_alone_s = 10.0
+    """How long nothing is asked after an answer of "too many requests" that does not say for how long."""
     order_budget: Budget | None = None
     """Of an account, for creates and cancels together, where the venue counts them by itself."""
 
@@ -131,6 +148,10 @@ class Tuning:
         One of open, canceling, canceled, closed, rejected. How much filled is told by the numbers, never by this.
         """
         return None
+
+    def mended(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """ccxt's dict of an order with what it reads wrongly there put right; numbers are Decimal."""
+        return said
 
     def would_take(self, text: str) -> bool:
         """Whether a refusal says that a post-only order would have traded, where ccxt has no name for that."""

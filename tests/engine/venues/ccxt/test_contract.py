@@ -332,6 +332,9 @@ async def test_every_execution_is_told_while_nobody_waits(desk: Desk, venue: Ven
     await desk.until(lambda: len({fill.fill_id for fill in desk.fills}) == 30)
     assert sum(fill.size_base for fill in {fill.fill_id: fill for fill in desk.fills}.values()) == D("1.5")
     assert {fill.client_order_id for fill in desk.fills} == {order.client_order_id for order in orders}
+    ends = [order.client_order_id for order in orders]
+    await desk.until(lambda: all(OrderStatus.FILLED in {one.status for one in desk.told(end)} for end in ends))
+    assert not [report for report in desk.orders if report.status is OrderStatus.CANCELLED]
     listed = await desk.component.fills(S, desk.runtime.clock.now_ns() - 60_000_000_000)
     assert {fill.fill_id for fill in listed} == {fill.fill_id for fill in desk.fills}
 

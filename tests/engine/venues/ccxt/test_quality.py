@@ -165,5 +165,5 @@ def test_a_venue_under_a_second_name_is_tuned_as_the_first() -> None:
 @pytest.mark.parametrize("venue_id", sorted(qualities()))
 def test_a_tuning_names_only_what_the_seam_knows(venue_id: str) -> None:
     """A misspelt override would be silently without effect."""
-    named = {name for name in vars(type(tuning_of(venue_id))) if not name.startswith("__")}
+    named = {name for name in vars(type(tuning_of(venue_id))) if not name.startswith("_")}
     assert named <= {name for name in vars(Tuning) if not name.startswith("__")}

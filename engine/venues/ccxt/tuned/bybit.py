@@ -1,0 +1,61 @@
+"""Bybit v5: ids for an answer, a limit that is told under HTTP 200, and a history a week at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.venues.ccxt.ids import Separated
+from engine.venues.ccxt.tuned.base import MarketKind, Tuning
+
+_REJECTED = frozenset({"Rejected", "PartiallyFilledRejected"})
+
+
+class Tuned(Tuning):
+    """Spot of a unified account."""
+
+    lacks = frozenset({"cancel_after"})
+    """Its switch waits for the private stream to be cut, and is no timer: a process that hangs with its socket open
+    would keep its quotes."""
+    ids = Separated(max_length=36)
+    id_names = ("orderLinkId",)
+    finds_by_client_id = True
+    """Among the latest 500 orders of the account, of any state: one in doubt is never older."""
+    cancels_by_client_id = True
+    asks_after_create = True
+    """A create is answered before it is matched: a post-only order that would have traded is refused after that."""
+    left_alone_s = 1.0
+    """Its limits are counted by the second, of an account and a path: told by a code, under HTTP 200."""
+    batch = 10
+    open_orders_page = 50
+    fills_page = 100
+    fills_window_s = 7 * 86_400
+    closed_by = ("fetch_canceled_and_closed_orders",)
+    """`fetch_closed_orders` asks for those that filled, and tells none that was cancelled half way."""
+    closed_page = 50
+    closed_window_s = 7 * 86_400
+    book_limits = (1, 50, 200)
+
+    def options(self, kind: MarketKind) -> dict[str, Any]:
+        return {
+            "defaultType": "spot" if kind == "spot" else "swap",
+            "fetchMarkets": {"types": [kind]},
+            "fetchOrder": {"acknowledged": True},
+        }
+
+    def status_of(self, said: Mapping[str, Any]) -> str | None:
+        """ccxt calls closed what was cancelled half way."""
+        info = said.get("info")
+        word = info.get("orderStatus") if isinstance(info, dict) else None
+        if word == "PartiallyFilledCanceled":
+            return "canceled"
+        return "rejected" if word in _REJECTED else None
+
+    def would_take(self, text: str) -> bool:
+        return "170218" in text or "EC_PostOnlyWillTakeLiquidity" in text
+
+    def refused(self, said: Mapping[str, Any]) -> str:
+        info = said.get("info")
+        if not isinstance(info, dict) or str(info.get("code", 0)) == "0":
+            return ""
+        return f"{info.get('code')} {info.get('msg')}"

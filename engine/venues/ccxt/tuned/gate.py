@@ -1,0 +1,57 @@
+"""Gate v4: ids behind a `t-`, errors by a label, history a month at a time and by pages of whole seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.venues.ccxt.ids import Separated
+from engine.venues.ccxt.tuned.base import Budget, MarketKind, Tuning, numbered
+
+
+class Tuned(Tuning):
+    """Spot. Times are whole seconds in its questions, and one may hold more than a page: pages go by number."""
+
+    has = frozenset({"cancel_after"})
+    ids = Separated(max_length=28, prefix="t-")
+    """Gate takes 28 characters behind the prefix; ccxt counts the prefix in."""
+    id_names = ("text",)
+    cancel_is_final = True
+    order_budget = Budget(limit=9, window_s=1)
+    """10 a second of an account; the rest is for whoever else trades on it."""
+    open_orders_page = 100
+    fills_page = 1000
+    fills_window_s = 30 * 86_400
+    closed_by = ("fetch_closed_orders",)
+    """Gate calls finished whatever no longer rests, and ccxt asks for just that."""
+    closed_page = 100
+    closed_window_s = 30 * 86_400
+    book_limits = (10, 20, 50, 100, 1000)
+
+    def options(self, kind: MarketKind) -> dict[str, Any]:
+        return {
+            "defaultType": "spot" if kind == "spot" else "swap",
+            "fetchMarkets": {"types": ["spot" if kind == "spot" else "swap"]},
+        }
+
+    def would_take(self, text: str) -> bool:
+        return "POC_FILL_IMMEDIATELY" in text
+
+    async def ask_fills(
+        self, library: Any, symbol: str, start_ms: int, until_ms: int | None, page: int
+    ) -> Sequence[Mapping[str, Any]]:
+        return await self._listed(library.fetch_my_trades, symbol, start_ms, until_ms, page)
+
+    async def ask_ended(
+        self, library: Any, method: str, symbol: str, start_ms: int, until_ms: int | None, page: int
+    ) -> Sequence[Mapping[str, Any]]:
+        return await self._listed(library.fetch_closed_orders, symbol, start_ms, until_ms, page)
+
+    @staticmethod
+    async def _listed(ask: Any, symbol: str, start_ms: int, until_ms: int | None, page: int) -> Sequence[Any]:
+        until = {} if until_ms is None else {"until": until_ms}
+        return await numbered(lambda number: ask(symbol, start_ms, page, {"page": number, **until}), page)
+
+    async def wind_up(self, library: Any, symbol: str, seconds: int) -> None:
+        """A countdown that ccxt has no name for; 5 seconds at least, 0 stops it."""
+        await library.private_spot_post_countdown_cancel_all({"timeout": max(seconds, 5) if seconds else 0})

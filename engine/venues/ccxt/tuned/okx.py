@@ -1,0 +1,43 @@
+"""OKX v5: ids of letters and digits, refusals within an answer, cancelled orders forgotten in two hours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.venues.ccxt.ids import Separated
+from engine.venues.ccxt.tuned.base import Budget, MarketKind, Tuning
+
+
+class Tuned(Tuning):
+    """Spot. Orders go one a request: ccxt raises for a batch when one of it is refused, and says nothing of the rest.
+
+    An order that was cancelled before anything of it filled is in no list after two hours, and may be asked about no
+    longer: what we want to know of it, we keep.
+    """
+
+    ids = Separated(max_length=32, separator="x")
+    id_names = ("clOrdId",)
+    finds_by_client_id = True
+    cancels_by_client_id = True
+    asks_after_create = True
+    """A post-only order that would have traded is accepted, and cancelled at once."""
+    left_alone_s = 2.0
+    """Its limits are counted within two seconds."""
+    order_budget = Budget(limit=54, window_s=2)
+    """60 in two seconds of one market; the rest is for whoever else trades on the account."""
+    open_orders_page = 100
+    fills_page = 100
+    closed_by = ("fetch_closed_orders", "fetch_canceled_orders")
+    closed_page = 100
+    closed_window_s = 7 * 86_400
+    book_limits = (1, 5, 10, 50, 100, 400)
+
+    def options(self, kind: MarketKind) -> dict[str, Any]:
+        return {
+            "defaultType": "spot" if kind == "spot" else "swap",
+            "fetchMarkets": {"types": ["spot" if kind == "spot" else "swap"]},
+            "createOrder": "privatePostTradeOrder",
+        }
+
+    def would_take(self, text: str) -> bool:
+        return "post only" in text.lower() or "post-only" in text.lower()
