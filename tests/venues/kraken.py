@@ -51,6 +51,7 @@ class Kraken(KrakenStreams):
     )
     rules: ClassVar[dict[str, Any]] = {"refuses_takers_late": True, "client_ids": "one_resting", "fee_in": "quote"}
     checks_stamps = False
+    refuses_the_overtaken = True
 
     # Refusals
 

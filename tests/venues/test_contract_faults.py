@@ -225,6 +225,8 @@ async def test_c39_an_order_that_arrives_after_its_sender_gave_up_is_found(wired
     assert isinstance(answer, PlaceUnknown), answer
     assert await wired.exchange.open_orders(wired.symbol) == []
     late.until.set()
+    if wired.venue.refuses_the_overtaken:
+        return
     await wired.venue.until(lambda: wired.truth(order) is not None)
     [listed] = await wired.exchange.open_orders(wired.symbol)
     assert listed.client_order_id == order.client_order_id
@@ -339,3 +341,16 @@ async def test_c46_a_halted_market_refuses_and_says_so(wired: Wired) -> None:
     answer = await answer_of(wired, wired.order())
     assert isinstance(answer, PlaceRefused | Refused | NotReady | PlaceUnknown), answer
     assert wired.resting() == 0
+
+
+async def test_c47_more_executions_at_a_moment_than_a_page_holds_are_whole_or_not_told(wired: Wired) -> None:
+    since_ns = wired.now_ns() // 10**9 * 10**9
+    order = wired.order(price="100", size="30")
+    await wired.place(order)
+    for _ in range(130):
+        wired.crowd_takes(Side.SELL, "100", "0.2")
+    try:
+        found = await wired.exchange.fills(wired.symbol, since_ns)
+    except NotReady:
+        return
+    assert len({fill.fill_id for fill in found}) == 130

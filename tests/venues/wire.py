@@ -196,6 +196,8 @@ class Venue:
     has_streams: ClassVar[bool] = True
     checks_stamps: ClassVar[bool] = True
     """Whether a request of another time is refused."""
+    refuses_the_overtaken: ClassVar[bool] = False
+    """Whether a request is refused that arrives after a later one: its nonce is too low by then."""
     says_retry_after: ClassVar[bool] = False
     """Whether "too many requests" comes with when to come back."""
     tells_fills_as_orders: ClassVar[bool] = True

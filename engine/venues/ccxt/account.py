@@ -11,12 +11,14 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import structlog
+from msgspec.structs import asdict, replace
 
 from engine.core.clock import Clock
 from engine.core.errors import AuthRejected, NotReady
 from engine.core.scheduler import Scheduler
 from engine.execution.rates import Line, Priority
-from engine.market.types import Balance, Fill, OrderReport
+from engine.market.types import Balance, Fill, OrderReport, OrderStatus, RefusalKind
+from engine.venues.base import PlaceRefused
 from engine.venues.ccxt import boundary, library
 from engine.venues.ccxt.boundary import Boundary, Unreadable
 from engine.venues.ccxt.calls import Call, calling
@@ -202,6 +204,9 @@ class Account:
         except Unreadable as error:
             self._cannot_read(error)
             return
+        if report.status is OrderStatus.CANCELLED and not report.filled_base and self.tuning.refused_late(said):
+            refused = replace(report, status=OrderStatus.REJECTED, reason=self.tuning.refused_late(said))
+            report = PlaceRefused(**asdict(refused), kind=RefusalKind.WOULD_TAKE)
         for hear in tuple(self.on_order):
             hear(report)
 

@@ -128,7 +128,11 @@ async def _whole(
         fresh = {_identity(one, number): one for number, one in enumerate(page)}
         is_news = any(key not in said for key in fresh)
         said.update(fresh)
-        if isinstance(page, Whole) or (limits.page and len(page) < limits.page) or not is_news:
+        if isinstance(page, Whole) or (limits.page and len(page) < limits.page):
+            continue
+        if not is_news:
+            if limits.page:
+                raise NotReady(f"{account.name} lists more in {symbol} at one moment than fits into one page.")
             continue
         stamps = [one.get("timestamp") or 0 for one in page]
         oldest_ms, newest_ms = min(stamps), max(stamps)

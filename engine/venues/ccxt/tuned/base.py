@@ -161,6 +161,10 @@ class Tuning:
         """Whether an error ccxt has no name for is a definite no to an order. Be sure: else what rests is forgotten."""
         return False
 
+    def refused_late(self, said: Mapping[str, Any]) -> str:
+        """Why a pushed end of an order is a post-only refusal after all, in the venue's word; empty when it is not."""
+        return ""
+
     def is_auth(self, text: str) -> bool:
         """Whether an error says that our credentials are refused, where ccxt calls it something else."""
         return False
