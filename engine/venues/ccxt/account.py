@@ -153,7 +153,7 @@ class Account:
         permitted: Callable[[], bool] | None = None,
     ) -> T:
         """Ask in the account's name, the most urgent first."""
-        call = Call(what, priority=priority, is_write=is_write, permitted=permitted)
+        call = Call(what, priority=priority, is_write=is_write, permitted=permitted, is_question=not is_write)
         self.library.options["timeDifference"] = self.venue.library.options.get("timeDifference", 0)
         with calling(call):
             try:

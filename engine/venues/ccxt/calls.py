@@ -24,11 +24,8 @@ class Call:
     permitted: Callable[[], bool] | None = None
     """Asked when nothing is left but to send; None: needs nobody's permission."""
     sent: bool = False
-
-    @property
-    def is_question(self) -> bool:
-        """Whether it asks for something, so that an answer without anything in it is none."""
-        return self.what.startswith("fetch_")
+    is_question: bool = False
+    """It asks for something, so that an answer without anything in it is none."""
 
     def check(self) -> None:
         """Raises PermitLost. The wait for a turn may have outlasted the lease."""

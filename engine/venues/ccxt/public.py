@@ -221,7 +221,7 @@ class PublicVenue:
 
     async def ask(self, what: str, question: Callable[[Library], Awaitable[T]]) -> T:
         """Ask for public data. Raises the errors of `engine.core.errors`."""
-        call = Call(what)
+        call = Call(what, is_question=True)
         with calling(call):
             try:
                 return await question(self.library)

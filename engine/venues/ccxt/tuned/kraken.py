@@ -39,7 +39,7 @@ class Tuned(Tuning):
         return str(reason) if reason == "Post only order" else ""
 
     async def ask_fills(self, library: Any, symbol: str, start_ms: int, until_ms: int | None, page: int) -> Whole:
-        """By offset, fifty at a time: a page holds all markets of the account, and stamps are asked in whole seconds."""
+        """By offset: a page holds fifty of all markets of the account, and stamps are asked in whole seconds."""
         rows = await _every(library.privatePostTradesHistory, "trades", start_ms, until_ms)
         return Whole(library.parse_trades(rows, library.market(symbol)))
 
