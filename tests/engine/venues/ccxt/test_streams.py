@@ -1,0 +1,156 @@
+"""Streams that break: begun again with growing waits, and nothing trusted or missed meanwhile. Q11."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.core.errors import AuthRejected, NotReady, Refused
+from engine.testing import ManualClock, settle
+from engine.venues.ccxt.direct import stream
+from engine.venues.ccxt.supervised import FIRST_WAIT_S, LONGEST_WAIT_S, STEADY_S, Supervised
+from tests.engine.venues.ccxt.desk import S, desk_at
+from tests.venues.binance import Binance
+from tests.venues.every import opened
+from tests.venues.loopback import Loopback
+from tests.venues.wire import Session, Venue
+
+
+class Stream(Supervised):
+    """Ends as told, one ending a beginning; a number is how long it holds before that."""
+
+    def __init__(self, clock: ManualClock, *endings: Exception | None, holds_s: float = 0) -> None:
+        super().__init__("test", clock=clock)
+        self.began: list[float] = []
+        self.reasons: list[str] = []
+        self._endings = list(endings)
+        self._holds_s = holds_s
+
+    async def follow(self) -> None:
+        self.began.append(self.clock.monotonic())
+        ending = self._endings.pop(0) if self._endings else None
+        await self.clock.sleep_until(self.clock.monotonic() + (self._holds_s if ending else 1e9))
+        if ending is not None:
+            raise ending
+
+    def broken(self, why: str) -> None:
+        self.reasons.append(why)
+
+
+def waits(stream: Stream) -> list[float]:
+    return [later - earlier for earlier, later in zip(stream.began, stream.began[1:], strict=False)]
+
+
+async def test_a_stream_that_breaks_is_begun_again_with_growing_waits_whatever_was_raised() -> None:
+    clock = ManualClock()
+    made = Stream(clock, NotReady("a"), KeyError("b"), ZeroDivisionError("c"), NotReady("d"))
+    made.begin()
+    await clock.advance(60)
+    assert waits(made) == pytest.approx([2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S, 8 * FIRST_WAIT_S, 16 * FIRST_WAIT_S])
+    assert made.epoch == 5
+    assert [reason.split()[0] for reason in made.reasons] == ["a", "KeyError", "ZeroDivisionError", "d"]
+    await made.stop()
+
+
+async def test_one_that_held_long_is_begun_again_at_once() -> None:
+    clock = ManualClock()
+    made = Stream(clock, NotReady("a"), NotReady("b"), holds_s=STEADY_S + 1)
+    made.begin()
+    await clock.advance(3 * STEADY_S)
+    assert waits(made) == pytest.approx([STEADY_S + 1 + FIRST_WAIT_S] * 2)
+    await made.stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "wait_s"),
+    [
+        (Refused("no such market"), LONGEST_WAIT_S),
+        (AuthRejected("no such key"), LONGEST_WAIT_S),
+        (NotReady("later", retry_after_s=17), 17.0),
+    ],
+)
+async def test_a_definite_no_is_asked_again_late_and_a_venue_that_names_a_time_is_believed(
+    error: Exception, wait_s: float
+) -> None:
+    clock = ManualClock()
+    made = Stream(clock, error)
+    made.begin()
+    await clock.advance(wait_s - 0.5)
+    assert made.epoch == 1
+    await clock.advance(1)
+    assert made.epoch == 2
+    await made.stop()
+
+
+async def test_a_stopped_stream_is_not_begun_again() -> None:
+    clock = ManualClock()
+    made = Stream(clock, NotReady("a"))
+    made.begin()
+    await settle()
+    await made.stop()
+    await made.stop()
+    await clock.advance(60)
+    assert made.epoch == 1
+
+
+# At a venue
+
+
+@pytest.fixture
+def venue(loopback: Loopback) -> Venue:
+    made = opened(Binance)
+    loopback.mount(made)
+    return made
+
+
+def say(session: Session, text: str) -> None:
+    session._outgoing.put_nowait(text)
+
+
+async def test_a_frame_that_nobody_understands_ends_no_stream_for_good(venue: Venue) -> None:
+    async with desk_at(venue) as desk:
+        await desk.component.open_orders(S)
+        await desk.until(lambda: venue.listens("desk"))
+        await desk.place_one(desk.order(price="100.00", size="1"))
+        [private] = venue.of_account("desk")
+        say(private, '{"subscriptionId":0,"event":{"e":"executionReport","')
+        await desk.until(lambda: private not in venue.sessions)
+        venue.books.crowd_takes(S, "sell", "100", "0.5")
+        await desk.until(lambda: desk.fills)
+        await desk.until(lambda: venue.listens("desk"))
+        await desk.until(lambda: desk.told(desk.fills[0].client_order_id))
+
+
+async def test_a_book_of_frames_that_nobody_understands_is_not_shown(venue: Venue) -> None:
+    async with desk_at(venue, keyless=True) as desk:
+        feed = desk.component.feed(S)
+        await desk.until(lambda: not feed.problem)
+        problems: list[str] = []
+        feed.on_book.append(lambda feed: problems.append(feed.problem))
+        for session in list(venue.sessions):
+            say(session, '{"e":"depthUpdate","U":1,"u":"not a number"}')
+        await desk.until(lambda: any("DecodeError" in why or "ValidationError" in why for why in problems))
+        await desk.until(lambda: not feed.problem)
+
+
+async def test_a_connection_that_only_looks_open_is_given_up(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "PING_AFTER_S", 0.1)
+    monkeypatch.setattr(stream, "DEAD_AFTER_S", 0.4)
+    async with desk_at(venue, keyless=True) as desk:
+        feed = desk.component.feed(S)
+        await desk.until(lambda: not feed.problem)
+        venue.streams.mute = {"public", "control"}
+        await desk.until(lambda: "Nothing was heard" in feed.problem)
+        venue.streams.mute = set()
+        await desk.until(lambda: not feed.problem)
+
+
+async def test_a_quiet_book_stays_young_while_its_connection_answers(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "PING_AFTER_S", 0.1)
+    async with desk_at(venue, keyless=True) as desk:
+        feed = desk.component.feed(S)
+        await desk.until(lambda: not feed.problem)
+        first = feed.received_at or 0
+        await desk.until(lambda: (feed.received_at or 0) > first + 0.3)
+        assert not feed.problem
