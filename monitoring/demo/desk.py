@@ -123,7 +123,7 @@ def _mandate(demo: DemoMandate, venue: Venue, people: dict[str, User]) -> Deploy
         Strategy,
         admin,
         {"mandate": mandate, "name": demo.template.replace("_", " ").capitalize()},
-        {"client": client, "draft_yaml": demo.yaml()},
+        {"client": client, "market": market, "draft_yaml": demo.yaml()},
     )
     revision = approved(strategy, demo.yaml(), people)
     running = mandate.deployments.filter(mode=Mode.PAPER, ended_at=None).order_by("pk").first()
