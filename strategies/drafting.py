@@ -6,6 +6,7 @@ is, with both texts.
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from functools import cache
 
 from django.db import transaction
@@ -13,14 +14,19 @@ from django.utils import timezone
 
 from clients.access import Action, require
 from clients.audit import audit
+from clients.choices import Kpi
 from clients.errors import Refusal
-from clients.models import Mandate, User
+from clients.models import Mandate, Obligation, User
 from engine.core.catalog import Catalog
+from engine.core.config import parse
 from exchanges.models import Market
 from strategies.builder.ground import Ground
 from strategies.builder.layout import sheet_of
+from strategies.builder.reading import parts_of
+from strategies.builder.starters import neat
+from strategies.choices import Mode
 from strategies.loading import market_facts, registry
-from strategies.models import Revision, Strategy
+from strategies.models import Deployment, Revision, Strategy
 from strategies.services import revision_submit
 
 MAX_CHARACTERS = 200_000
@@ -61,6 +67,44 @@ def markets_of(mandate: Mandate) -> list[Market]:
         .distinct()
         .order_by("venue__name", "pk")
     )
+
+
+def obligations_in_force(mandate: Mandate) -> list[Obligation]:
+    """The latest version that has started of every line: spread, then depth by band, then uptime."""
+    started = mandate.obligations.filter(starts_at__lte=timezone.now())
+    latest = started.order_by("kpi", "band_bps", "-starts_at", "-version").distinct("kpi", "band_bps")
+    order = [Kpi.SPREAD, Kpi.DEPTH, Kpi.UPTIME]
+    return sorted(latest, key=lambda each: (order.index(Kpi(each.kpi)), each.band_bps or 0))
+
+
+def usual_funding(strategy: Strategy, yaml: str) -> dict[str, Decimal]:
+    """What a deployment on paper opens with, by asset: as the mandate's last one, else what its limits could need.
+
+    An asset is left out when nothing tells how much of it that would be.
+    """
+    base, quote = strategy.mandate.base, strategy.mandate.quote
+    last = Deployment.objects.filter(mandate=strategy.mandate, mode=Mode.PAPER).order_by("pk").last()
+    if last is not None:
+        return {row.asset: row.amount for row in last.funding.all()}
+    limit = _position_limit(yaml)
+    if limit is None:
+        return {}
+    anchor = (strategy.market.component_args or {}).get("anchor_price") if strategy.market else None
+    try:
+        price = Decimal(str(anchor)) if anchor else None
+    except InvalidOperation:
+        price = None
+    return {quote: neat(limit), **({base: neat(limit / price)} if price else {})}
+
+
+def _position_limit(yaml: str) -> Decimal | None:
+    tree = parse(yaml, filename="it").tree
+    for node in parts_of(tree).values() if isinstance(tree, dict) else ():
+        args = node.get("args")
+        limit = args.get("max_position_quote") if isinstance(args, dict) else None
+        if node.get("id") == "risk.guard" and isinstance(limit, Decimal | int) and limit > 0:
+            return Decimal(limit)
+    return None
 
 
 @transaction.atomic

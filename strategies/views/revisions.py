@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
@@ -13,15 +12,12 @@ from django.shortcuts import redirect, render
 
 from clients.errors import Refusal
 from clients.pages import desk_page, verbs, whole_number
-from engine.core.config import parse
 from exchanges.models import ExchangeAccount, Market
 from strategies.access import access_strategy
 from strategies.builder.difference import differences
 from strategies.builder.layout import sheet_of
-from strategies.builder.reading import parts_of
-from strategies.builder.starters import neat
 from strategies.choices import Mode, RevisionState
-from strategies.drafting import DraftMoved, draft_submit, ground_of, installed, markets_of, moved
+from strategies.drafting import DraftMoved, draft_submit, ground_of, installed, markets_of, moved, usual_funding
 from strategies.forms import DeployForm, ReasonForm
 from strategies.models import Deployment, Revision, Strategy
 from strategies.services import deployment_create, deployment_switch, revision_approve, revision_reject
@@ -200,27 +196,6 @@ def _places(strategy: Strategy) -> list[tuple[Market, ExchangeAccount]]:
 
 
 def _funding(strategy: Strategy, found: Revision) -> dict[str, str]:
-    """What a deployment on paper opens with: as the mandate's last one, else as much as its limits could need."""
-    base, quote = strategy.mandate.base, strategy.mandate.quote
-    last = Deployment.objects.filter(mandate=strategy.mandate, mode=Mode.PAPER).prefetch_related("funding").last()
-    if last is not None:
-        held = {row.asset: f"{row.amount.normalize():f}" for row in last.funding.all()}
-        return {"base": held.get(base, ""), "quote": held.get(quote, "")}
-    limit = _position_limit(found.yaml)
-    if limit is None:
-        return {}
-    price = (strategy.market.component_args or {}).get("anchor_price") if strategy.market else None
-    try:
-        amount = f"{neat(limit / Decimal(str(price))):f}" if price else ""
-    except (InvalidOperation, ZeroDivisionError):
-        amount = ""
-    return {"base": amount, "quote": f"{neat(limit):f}"}
-
-
-def _position_limit(yaml: str) -> Decimal | None:
-    tree = parse(yaml, filename="it").tree
-    for node in parts_of(tree).values() if isinstance(tree, dict) else ():
-        limit = (node.get("args") or {}).get("max_position_quote")
-        if node.get("id") == "risk.guard" and isinstance(limit, Decimal | int):
-            return Decimal(limit)
-    return None
+    usual = usual_funding(strategy, found.yaml)
+    assets = {"base": strategy.mandate.base, "quote": strategy.mandate.quote}
+    return {name: f"{usual[asset].normalize():f}" for name, asset in assets.items() if asset in usual}

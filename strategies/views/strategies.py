@@ -9,14 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 
 from clients.access import Action, require, visible_clients, visible_mandates
 from clients.errors import Refusal
 from clients.models import Mandate
 from clients.pages import desk_page, verbs
 from strategies.builder.starters import Owed, begun, starters
-from strategies.drafting import markets_of, strategy_create
+from strategies.drafting import markets_of, obligations_in_force, strategy_create
 from strategies.forms import BeginForm
 from strategies.loading import market_facts
 from strategies.models import Deployment, Revision, Strategy
@@ -91,12 +90,7 @@ def _begun(request: HttpRequest, form: BeginForm) -> Strategy:
 def owed(mandate: Mandate) -> Owed:
     """What the obligations in force ask for: the tightest spread, the deepest band."""
     sizes: dict[str, Decimal] = {}
-    in_force = (
-        mandate.obligations.filter(starts_at__lte=timezone.now())
-        .order_by("kpi", "band_bps", "-starts_at", "-version")
-        .distinct("kpi", "band_bps")
-    )
-    for obligation in in_force:
+    for obligation in obligations_in_force(mandate):
         if obligation.max_spread_bps is not None:
             known = sizes.get("max_spread_bps", obligation.max_spread_bps)
             sizes["max_spread_bps"] = min(known, obligation.max_spread_bps)

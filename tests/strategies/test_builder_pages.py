@@ -381,3 +381,15 @@ def test_strangers_and_viewers_decide_and_deploy_nothing(world: World, strategy:
     assert "You may not start a deployment" in answer.content.decode()
     assert vera.get(f"/strategies/{strategy.pk}/r9/").status_code == 404
     assert world.acorn.mandate.deployments.count() == 1
+
+
+def test_the_predicted_book_is_judged_by_what_the_mandate_owes(world: World, dora: Browser, strategy: Strategy) -> None:
+    page = dora.get(f"/strategies/{strategy.pk}/prediction/").content.decode()
+    assert "Spread ≤ 60 bps" in page
+    assert "our bids" in page
+    frozen = dora.get(f"/strategies/{strategy.pk}/r1/prediction/").content.decode()
+    assert "Depth ±2 % ≥ 1,000 USDT a side" in frozen
+    edit(dora, strategy, "set", **{f"f{SPREAD}": "wide"})
+    assert "once they are mended" in dora.get(f"/strategies/{strategy.pk}/prediction/").content.decode()
+    assert dora.get(f"/strategies/{strategy.pk}/r7/prediction/").status_code == 404
+    assert as_user(world.alice).get(f"/strategies/{strategy.pk}/prediction/").status_code == 404
