@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from exchanges import checks, markets
+from exchanges import catalogue, checks, markets
+from exchanges.catalogue import claims_of, claims_read
 from exchanges.checks import checks_run
 from exchanges.inspection import ask, read_markets
 from exchanges.markets import due, synchronise
@@ -23,3 +24,9 @@ def check_accounts() -> int:
 def synchronise_markets() -> int:
     """Read a few of the venues that are due, the one unread for longest first. Returns how many were read."""
     return sum(synchronise(venue, read_markets) is not None for venue in due()[:AT_ONCE])
+
+
+@shared_task(name=catalogue.TASK, ignore_result=True)
+def read_claims() -> int:
+    """Read a few of the venues of which nobody knows yet what the library claims. Returns how many were read."""
+    return claims_read(claims_of)

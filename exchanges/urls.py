@@ -1,6 +1,6 @@
 from django.urls import path
 
-from exchanges.views import accounts
+from exchanges.views import accounts, venues
 
 app_name = "exchanges"
 
@@ -10,5 +10,9 @@ urlpatterns = [
     path("accounts/<int:pk>/", accounts.account, name="account"),
     path("accounts/<int:pk>/credentials/", accounts.credentials, name="credentials"),
     path("accounts/<int:pk>/credentials/remove/", accounts.remove, name="credentials_remove"),
+    path("venues/", venues.venues, name="venues"),
+    path("venues/<slug:slug>/", venues.venue, name="venue"),
+    path("venues/<slug:slug>/sync/", venues.sync, name="venue_sync"),
+    path("venues/<slug:slug>/follow/", venues.follow, name="venue_follow"),
     path("accounts/<int:pk>/check/", accounts.check, name="account_check"),
 ]

@@ -92,6 +92,11 @@ app.conf.update(
             "schedule": 20.0,
             "options": {"expires": 15},
         },
+        "read claims": {
+            "task": "exchanges.read_claims",
+            "schedule": 45.0,
+            "options": {"expires": 40},
+        },
         "drop old samples": {
             "task": "monitoring.drop_old_samples",
             "schedule": crontab(hour=3, minute=17),

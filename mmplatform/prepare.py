@@ -36,6 +36,7 @@ def main() -> int:
         return 1
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
+    call_command("sync_venues", quick=True, stdout=io.StringIO())
     if options.demo:
         call_command("demo", start=options.start)
     if os.environ.get("MM_MARKET_DATA"):

@@ -5,7 +5,7 @@ import { age } from "./format.js";
 const html = document.documentElement;
 const GO = {
   d: "/", m: "/mandates/", s: "/strategies/", p: "/deployments/", k: "/switches/", r: "/replays/", a: "/accounts/",
-  c: "/catalog/",
+  v: "/venues/", c: "/catalog/",
 };
 
 export function setTheme(theme) {
