@@ -202,6 +202,8 @@ class Venue:
     """Whether "too many requests" comes with when to come back."""
     tells_fills_as_orders: ClassVar[bool] = True
     """Whether the stream of orders tells of executions, too."""
+    counts_seconds: ClassVar[bool] = False
+    """Whether histories are asked for by whole seconds."""
     rules: ClassVar[dict[str, Any]] = {}
     """How this venue's core differs from others."""
 

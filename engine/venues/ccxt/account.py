@@ -111,6 +111,7 @@ class Account:
             endpoint_override=venue.place.endpoint_override,
             credentials=self._credentials,
         )
+        self.library.precisionMode = venue.library.precisionMode
         self.library.set_markets_from_exchange(venue.library)
         self.library.tap(orders=self._hear_order, trades=self._hear_trade)
         self.streams = PrivateStreams(self, clock=self.clock)

@@ -27,7 +27,7 @@ from engine.venues.ccxt.calls import Call, calling
 from engine.venues.ccxt.errors import plain, remedy
 from engine.venues.ccxt.library import Library
 from engine.venues.ccxt.limits import UNITS, VenueWire, budget_of
-from engine.venues.ccxt.markets import SIGNIFICANT_DIGITS, contract_size, instrument_of
+from engine.venues.ccxt.markets import SIGNIFICANT_DIGITS, TICK_SIZE, contract_size, instrument_of
 from engine.venues.ccxt.tuned.base import MarketKind, Tuning, tuning_of
 from engine.venues.hub import MarketHub
 
@@ -182,6 +182,8 @@ class PublicVenue:
             options=self.tuning.options(place.kind),
             endpoint_override=place.endpoint_override,
         )
+        if self.tuning.asks_for_steps:
+            self.library.precisionMode = TICK_SIZE
         await self._load_markets()
         await self._ask_clock()
         self._jobs = [
@@ -286,11 +288,22 @@ class PublicVenue:
             market = self.market(symbol)
             if self.library.precisionMode == SIGNIFICANT_DIGITS:
                 raise NotReady(f"The tick of {symbol} at {self.name} follows from its price, which is not known yet.")
+            if self.tuning.asks_for_steps:
+                raise NotReady(f"The tick of {symbol} at {self.name} is asked for market by market, and not known yet.")
             self._unpack(symbol)
             self._instruments[symbol] = instrument_of(market, mode=self.library.precisionMode)
         return self._instruments[symbol]
 
     async def instrument(self, symbol: str) -> Instrument:
+        if symbol not in self._instruments and self.tuning.asks_for_steps:
+            market = self.market(symbol)
+            steps = await self.ask(f"steps of {symbol}", lambda venue: self.tuning.ask_steps(venue, market))
+            self._unpack(symbol)
+            # The same dict is the accounts': what they send is rounded by it.
+            market["precision"] = {"price": steps.tick, "amount": steps.lot}
+            if steps.least is not None:
+                market["limits"]["amount"]["min"] = steps.least
+            self._instruments[symbol] = instrument_of(market, mode=TICK_SIZE)
         if symbol not in self._instruments and self.library.precisionMode == SIGNIFICANT_DIGITS:
             market = self.market(symbol)
             said = await self.ask(f"fetch_ticker {symbol}", lambda venue: venue.fetch_ticker(symbol))

@@ -111,6 +111,9 @@ class Wired:
         except Exception as error:  # the venue's own words, in the library's: what is not certain passes on as it is
             if slows_down(error):
                 await self.wire.slowed(answer_headers)
+            if status == 401 and type(error) is ccxt.ExchangeError:
+                # A code without a name, and yet the plainest word there is.
+                raise ccxt.AuthenticationError(str(error)) from None
             raise
         # Queries hold keys and signatures, and the library's words repeat the whole address.
         this.handle_http_status_code(status, reason, what, method, answer)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -48,6 +49,15 @@ class Usage:
     used: float
     limit: float | None = None
     reset_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What prices and sizes of a market are multiples of, and the least size where one is told."""
+
+    tick: Decimal
+    lot: Decimal
+    least: Decimal | None = None
 
 
 class Whole(list[Mapping[str, Any]]):
@@ -96,6 +106,11 @@ class Tuning:
     """How long nothing is asked after an answer of "too many requests" that does not say for how long."""
     order_budget: Budget | None = None
     """Of an account, for creates and cancels together, where the venue counts them by itself."""
+
+    # Markets
+
+    asks_for_steps = False
+    """The list of markets does not tell their ticks and lots, or not truly: each is asked for before it is traded."""
 
     # Orders
 
@@ -175,8 +190,12 @@ class Tuning:
 
     # How the library is asked, where its own way is not whole or names something else
 
-    async def ask_order(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Mapping[str, Any]:
-        """One order by the venue's id; where that is not known, by ours as it was sent."""
+    async def ask_steps(self, library: Any, market: Mapping[str, Any]) -> Steps:
+        """A market's tick and lot, where the list of markets does not tell them."""
+        raise ValueError(f"nobody has said how {market.get('symbol')} is asked about")
+
+    async def ask_order(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Mapping[str, Any] | None:
+        """One order by the venue's id; where that is not known, by ours as it was sent. None when there is none."""
         return await _mapping(library.fetch_order(venue_order_id or None, symbol, _ours(venue_order_id, sent)))
 
     async def ask_cancel(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Any:

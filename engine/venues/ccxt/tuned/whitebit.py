@@ -43,7 +43,7 @@ class Tuned(Tuning):
         """Codes 30 to 37 are fields of an order that were not taken."""
         return any(f'"code":{code},' in text.replace(" ", "") for code in range(30, 38))
 
-    async def ask_order(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Mapping[str, Any]:
+    async def ask_order(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Mapping[str, Any] | None:
         if venue_order_id:
             return await super().ask_order(library, symbol, venue_order_id, sent)
         # The library compares what it finds with the venue's id, which is what is not known.
@@ -51,10 +51,7 @@ class Tuned(Tuning):
         resting = await library.v4PrivatePostOrders(question)
         ended = [] if resting else (await library.v4PrivatePostTradeAccountOrderHistory(question)).values()
         found = [*resting, *(order for orders in ended for order in orders)]
-        if not found:
-            return await super().ask_order(library, symbol, "0", "")  # which says in the library's words: there is none
-        read: Mapping[str, Any] = library.parse_order(found[0], library.market(symbol))
-        return read
+        return library.parse_order(found[0], library.market(symbol)) if found else None
 
     async def ask_cancel(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Any:
         if venue_order_id:

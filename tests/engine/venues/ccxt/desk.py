@@ -82,7 +82,7 @@ async def desk_at(
         clock, scheduler=scheduler, hub=own_hub, permit=permit, credentials=keyring or keyring_of(venue)
     )
     component: CcxtVenue = Venues.component(venue.id)(
-        account="" if keyless else "desk", endpoint_override=venue.address, **arguments
+        **{"account": "" if keyless else "desk", "symbols": (S,), "endpoint_override": venue.address} | arguments
     )
     runtime.equip(component, venue.id)
     try:

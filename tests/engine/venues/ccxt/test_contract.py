@@ -279,6 +279,7 @@ async def test_many_executions_come_whole_whatever_the_pages(desk: Desk, venue: 
     await desk.place_one(desk.order(price="100.00", size="9"))
     for _ in range(120):
         venue.books.crowd_takes(S, "sell", "100", "0.05")
+        venue.clock.move(0.25 if venue.counts_seconds else 0)
     desk.component._account.tuning = type(tuning_of(venue.id))()
     desk.component._account.tuning.fills_page = 50
     found = await desk.component.fills(S, desk.runtime.clock.now_ns() - 60_000_000_000)
