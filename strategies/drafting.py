@@ -29,13 +29,20 @@ from strategies.loading import market_facts, registry
 from strategies.models import Deployment, Revision, Strategy
 from strategies.services import revision_submit
 
-MAX_CHARACTERS = 200_000
+MAX_CHARACTERS = 100_000
 
 
 @cache
 def installed() -> Catalog:
     """Read once a process: what is installed does not change while it runs."""
     return Catalog.of(registry())
+
+
+def with_market(strategy: Strategy) -> Strategy:
+    """The strategy, on the nearest market of its mandate while nobody has chosen one."""
+    if strategy.market is None:
+        strategy.market = next(iter(markets_of(strategy.mandate)), None)
+    return strategy
 
 
 def ground_of(strategy: Strategy) -> Ground:
@@ -139,7 +146,7 @@ def strategy_create(
 
 def draft_locked(strategy: Strategy) -> Strategy:
     """The strategy as it stands, held until the transaction ends."""
-    return (
+    return with_market(
         Strategy.objects.select_for_update(of=("self",), no_key=True)
         .select_related("client", "mandate", "market__venue", "draft_by")
         .get(pk=strategy.pk)
@@ -174,8 +181,9 @@ def draft_market(*, strategy: Strategy, market: Market, actor: User) -> Strategy
     now = draft_locked(strategy)
     if market not in markets_of(now.mandate):
         raise Refusal(f"{now.client} has no account where {market} is traded; choose a market of {now.mandate}.")
-    if now.market_id != market.pk:
-        audit("strategy.market_chosen", now, actor=actor, old=str(now.market or ""), new=str(market))
+    was = Strategy.objects.select_related("market__venue").get(pk=now.pk).market
+    if was != market:
+        audit("strategy.market_chosen", now, actor=actor, old=str(was or ""), new=str(market))
         now.market = market
         now.save(update_fields=["market"])
     return now
@@ -189,7 +197,10 @@ def draft_submit(*, strategy: Strategy, based_on: int, actor: User) -> Revision:
     if based_on != now.draft_version:
         raise DraftMoved(now)
     if now.market is None:
-        raise Refusal("Choose the market first: whether a draft would run can only be said of one.")
+        raise Refusal(
+            f"{now.mandate} has no market to run on: {now.client} needs an account where {now.mandate.symbol} "
+            "is traded."
+        )
     sheet = sheet_of(now.draft_yaml, ground_of(now))
     if not sheet.is_valid:
         first = f" {sheet.problems[0]}" if sheet.problems else " It has no components."

@@ -11,6 +11,7 @@ const queue = []; // edits in their order; the first is under way
 let timer = 0;
 let retry = 0;
 let held = null; // an edit that somebody else was faster than
+let before = null; // the text before something was removed, for as long as that can be taken back
 
 const byId = (id) => document.getElementById(id);
 const version = () => byId("draft-state").dataset.version;
@@ -47,6 +48,7 @@ function flush() {
 
 function act(values) {
   flush();
+  if (values.op === "remove" || values.op === "take") values.undo = byId("yaml").value;
   enqueue(values);
 }
 
@@ -60,7 +62,8 @@ async function send() {
   if (!values || held) return;
   clearTimeout(retry);
   say("Saving…", "saving");
-  const body = new URLSearchParams({ version: version(), ...values });
+  const { undo, ...sent } = values;
+  const body = new URLSearchParams({ version: version(), ...sent });
   let answer;
   try {
     answer = await fetch(url, { method: "POST", body, headers: { "X-CSRFToken": token, "X-Builder": "1" } });
@@ -81,6 +84,7 @@ async function send() {
   const html = await answer.text();
   queue.shift();
   draw(html, values, answer.ok);
+  if (undo !== undefined && answer.ok) offerUndo(undo, values.name ?? JSON.parse(values.path).at(-1));
   if (queue.length) send();
   else if (typed.size) say("Saving…", "saving");
 }
@@ -127,6 +131,18 @@ function draw(html, sent, isKept) {
     node.focus({ preventScroll: true });
     if (place.start !== null && node.setSelectionRange && node.type !== "search") node.setSelectionRange(place.start, place.end);
   }
+}
+
+function offerUndo(text, name) {
+  before = text;
+  const flash = document.createElement("p");
+  flash.className = "flash";
+  flash.append(`${typeof name === "number" ? `Item ${name + 1}` : name} is taken out.`);
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Undo" });
+  button.className = "button button--small";
+  button.dataset.act = "undo";
+  flash.append(button);
+  byId("notice").replaceChildren(flash);
 }
 
 const field = (key) => [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === key);
@@ -199,6 +215,7 @@ document.addEventListener("click", (event) => {
   const to = event.target.closest("[data-line]");
   if (to) return line(Number(to.dataset.line));
   const decision = event.target.closest("[data-act]");
+  if (decision?.dataset.act === "undo") return putBack();
   if (decision) return decide(decision.dataset.act, decision.closest(".moved").dataset.version);
   const button = event.target.closest("button[data-op]");
   if (!button) return undefined;
@@ -207,19 +224,31 @@ document.addEventListener("click", (event) => {
   return act({ op, ...(name && { name }), ...(path && { path }), ...(value && { value }) });
 });
 
+function putBack() {
+  byId("yaml").value = before;
+  typed.set("text", { text: before });
+  flush();
+}
+
 // Mine or theirs: what I typed is sent again on top of what I have now seen, or let go of.
 function decide(choice, seen) {
   const mine = held;
+  if (!mine) return act({ op: "refresh" }); // nothing was refused: what is still to be sent goes first
   held = null;
   queue.shift();
   byId("draft-state").dataset.version = seen;
-  if (choice === "mine" && mine) queue.unshift({ ...mine, keep: "mine" });
+  if (choice === "mine") queue.unshift({ ...mine, keep: "mine" });
   else {
     typed.clear();
     queue.unshift({ op: "refresh" });
   }
-  send();
+  return send();
 }
+
+// One notice at a time: news of others wait while something is to be decided.
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.closest("#draft-state") && byId("notice").childElementCount) event.preventDefault();
+});
 
 root.addEventListener("keydown", (event) => {
   const node = event.target;

@@ -28,8 +28,9 @@ SIMULATED = "exchanges.simulated"
 WITHIN = ("exchanges.paper", SIMULATED, "prices.", "marketmaking", "risk.", "killswitches.", "listeners.", "metrics.")
 """Ids, or beginnings of them, of what runs here as it is."""
 
-PATIENCE_S = 60
-"""Market seconds that a draft is given to quote: estimators want to see some returns first."""
+SETTLED_S, PATIENCE_S = 15, 60
+"""Market seconds after which a draft that quotes is looked at, for estimators want to see some returns first; and after
+which one that does not is given up."""
 WALL_S = 4.0
 """Machine seconds for all of it."""
 MARKET_LEVELS = 400
@@ -123,7 +124,7 @@ async def _until_it_quotes(container: Container, clock: ManualClock) -> Predicti
         while waited < PATIENCE_S and time.monotonic() - started < WALL_S and not container.fault:
             await clock.advance(1)
             waited += 1
-            if waited >= 3 and service.quotes.quotes:
+            if waited >= SETTLED_S and service.quotes.quotes:
                 break
         if container.fault:
             return Prediction(reason=f"It failed: {container.fault}.", waited_s=waited)

@@ -117,7 +117,7 @@ class Picture:
 
 
 def picture(prediction: Prediction, bands_bps: Iterable[Decimal]) -> Picture:
-    """Ours in the market's book, by distance from mid; the market's bars end where ours have their scale."""
+    """Ours in the market's book, by distance from mid. Heights are square roots, so that small beside large is seen."""
     bands = sorted(set(bands_bps))
     furthest = max((order.distance_bps for order in prediction.orders), default=Decimal(1))
     reach = max([furthest, *bands]) * Decimal("1.06") or Decimal(1)
@@ -128,12 +128,12 @@ def picture(prediction: Prediction, bands_bps: Iterable[Decimal]) -> Picture:
             if ZERO <= order.distance_bps < reach:
                 column = order.side, int(order.distance_bps / reach * BINS)
                 columns[column] = columns.get(column, ZERO) + order.notional
-    scale = max(own.values(), default=Decimal(1)) * Decimal("1.15")
+    scale = max([*own.values(), *market.values()], default=Decimal(1)) * Decimal("1.05")
     step = WIDTH / 2 / BINS
     bars = []
     for columns, is_own in ((market, False), (own, True)):
         for (side, number), notional in sorted(columns.items()):
-            height = float(min(notional / scale, Decimal(1))) * HEIGHT
+            height = float((notional / scale).sqrt()) * HEIGHT
             left = WIDTH / 2 - (number + 1) * step if side == "buy" else WIDTH / 2 + number * step
             bars.append(
                 Bar(

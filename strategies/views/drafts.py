@@ -33,6 +33,7 @@ from strategies.drafting import (
     ground_of,
     markets_of,
     moved,
+    with_market,
 )
 from strategies.models import Strategy
 
@@ -42,7 +43,7 @@ FIELD, WAS = "f", "w"
 
 @desk_page
 def builder(request: HttpRequest, pk: int) -> HttpResponse:
-    strategy = access_strategy(request.user, pk)
+    strategy = with_market(access_strategy(request.user, pk))
     context = {
         "nav": "strategies",
         "page": True,
@@ -57,7 +58,7 @@ def builder(request: HttpRequest, pk: int) -> HttpResponse:
 @desk_page
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
     """One edit of the draft. Answers with the parts of the page that it changed; 409 when somebody else was faster."""
-    strategy = access_strategy(request.user, pk, Action.CONFIGURE)
+    strategy = with_market(access_strategy(request.user, pk, Action.CONFIGURE))
     if request.method != "POST":
         return redirect("strategies:builder", pk)
     op = request.POST.get("op", "text")
@@ -74,7 +75,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         return _parts(request, strategy, "cards", "yaml", notice=str(refusal), status=422)
     if not request.headers.get("X-Builder"):
         return redirect("strategies:builder", pk)
-    strategy = access_strategy(request.user, pk)
+    strategy = with_market(access_strategy(request.user, pk))
     return _parts(request, strategy, *shown)
 
 

@@ -12,19 +12,19 @@ from strategies.access import access_strategy
 from strategies.builder.layout import sheet_of
 from strategies.builder.prediction import Prediction, predict
 from strategies.builder.verdicts import Promise, grouped, picture, short, verdicts
-from strategies.drafting import ground_of, obligations_in_force, usual_funding
+from strategies.drafting import ground_of, obligations_in_force, usual_funding, with_market
 from strategies.models import Strategy
 
 
 @desk_page
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
-    strategy = access_strategy(request.user, pk)
+    strategy = with_market(access_strategy(request.user, pk))
     return _answer(request, strategy, strategy.draft_yaml)
 
 
 @desk_page
 def revision(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    strategy = access_strategy(request.user, pk)
+    strategy = with_market(access_strategy(request.user, pk))
     found = strategy.revisions.filter(number=number).first()
     if found is None:
         raise Http404("There is no such revision.")

@@ -17,7 +17,16 @@ from strategies.access import access_strategy
 from strategies.builder.difference import differences
 from strategies.builder.layout import sheet_of
 from strategies.choices import Mode, RevisionState
-from strategies.drafting import DraftMoved, draft_submit, ground_of, installed, markets_of, moved, usual_funding
+from strategies.drafting import (
+    DraftMoved,
+    draft_submit,
+    ground_of,
+    installed,
+    markets_of,
+    moved,
+    usual_funding,
+    with_market,
+)
 from strategies.forms import DeployForm, ReasonForm
 from strategies.models import Deployment, Revision, Strategy
 from strategies.services import deployment_create, deployment_switch, revision_approve, revision_reject
@@ -26,7 +35,7 @@ from strategies.services import deployment_create, deployment_switch, revision_a
 @desk_page
 def review(request: HttpRequest, pk: int) -> HttpResponse:
     """What the draft would change, before it is frozen. Submitting takes exactly the text that was shown."""
-    strategy = access_strategy(request.user, pk)
+    strategy = with_market(access_strategy(request.user, pk))
     problem = ""
     if request.method == "POST":
         based_on = whole_number(request.POST.get("version", "")) or 0
@@ -128,7 +137,7 @@ def switch(request: HttpRequest, pk: int, number: int, deployment: int) -> HttpR
 
 
 def _revision(request: HttpRequest, pk: int, number: int) -> tuple[Strategy, Revision]:
-    strategy = access_strategy(request.user, pk)
+    strategy = with_market(access_strategy(request.user, pk))
     found = strategy.revisions.select_related("author", "approver").filter(number=number).first()
     if found is None:
         raise Http404("There is no such revision.")

@@ -166,3 +166,14 @@ def test_nothing_hangs_over_the_edge_of_a_phone(page: Page, web: Web, draft: Str
     sign_in(page, web.link(web.world.dora))
     page.goto(f"{web.url}/strategies/{draft.pk}/{path}")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_what_was_taken_out_can_be_put_back(page: Page, web: Web, draft: Strategy) -> None:
+    opened(page, web, draft)
+    text = page.locator("#yaml").input_value()
+    page.get_by_role("button", name="Remove shade").click()
+    expect(page.locator("#notice")).to_contain_text("shade is taken out.")
+    expect(page.get_by_role("heading", name="1 problem")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", name="Valid")).to_be_visible()
+    expect(page.locator("#yaml")).to_have_value(text)
