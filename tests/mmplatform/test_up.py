@@ -35,6 +35,13 @@ def test_a_desk_opens_keeps_others_out_and_stops_cleanly(up, var):
     assert known["ready"]
     assert (var / "desk.json").stat().st_mode & 0o077 == 0
     assert (var / "secrets.json").stat().st_mode & 0o077 == 0
+    assert (var / "vault.key").stat().st_mode & 0o077 == 0
+    assert "made the key of the vault" in said
+    given = {
+        name: "MM_VAULT_KEY_FILE" in next(each for each in descendants(desk) if word in each.cmdline()).environ()
+        for name, word in (("web", "uvicorn"), ("engine", "engine@%h"), ("worker", "worker@%h"), ("beat", "beat"))
+    }
+    assert given == {"web": False, "engine": True, "worker": True, "beat": False}
 
     second = up("--no-demo")
     refusal, _ = second.communicate(timeout=PATIENCE_S)
