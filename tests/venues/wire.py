@@ -202,6 +202,8 @@ class Venue:
     """Whether "too many requests" comes with when to come back."""
     tells_fills_as_orders: ClassVar[bool] = True
     """Whether the stream of orders tells of executions, too."""
+    tells_quotes: ClassVar[bool] = True
+    """Whether its ticker has the best bid and ask."""
     counts_seconds: ClassVar[bool] = False
     """Whether histories are asked for by whole seconds."""
     rules: ClassVar[dict[str, Any]] = {}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import aiohttp
 
@@ -76,6 +77,9 @@ class VenueWire:
     async def slowed(self, headers: Mapping[str, str]) -> None:
         lowered = {name.lower(): value for name, value in headers.items()}
         await self._line.ban(retry_after_s(lowered) or self._tuning.left_alone_s)
+
+    def complaint(self, answer: Any) -> str:
+        return self._tuning.complaint(answer)
 
     def connected(self, url: str) -> None:
         self._on_connected(url)

@@ -54,6 +54,10 @@ class Wire(Protocol):
         """The venue said in its own words that we ask too much, perhaps under a status that tells nothing of it."""
         ...
 
+    def complaint(self, answer: Any) -> str:
+        """Why an answer is a failure that the library takes for a success; empty when it is none."""
+        ...
+
     def connected(self, url: str) -> None:
         """A socket was opened, for the first time or again."""
         ...
@@ -115,6 +119,8 @@ class Wired:
                 # A code without a name, and yet the plainest word there is.
                 raise ccxt.AuthenticationError(str(error)) from None
             raise
+        if why := self.wire.complaint(found):
+            raise Garbled(f"{what}: {why}")
         # Queries hold keys and signatures, and the library's words repeat the whole address.
         this.handle_http_status_code(status, reason, what, method, answer)
         if status >= 400:

@@ -188,6 +188,10 @@ class Tuning:
         """Why one order of a batch was refused, by its answer; empty when it was not."""
         return ""
 
+    def complaint(self, answer: Any) -> str:
+        """Why an answer is a failure that the library takes for a success; empty when it is none."""
+        return ""
+
     # How the library is asked, where its own way is not whole or names something else
 
     async def ask_steps(self, library: Any, market: Mapping[str, Any]) -> Steps:

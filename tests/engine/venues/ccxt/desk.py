@@ -105,6 +105,6 @@ def venue_line(component: Any) -> Line:
 def keyring_of(venue: Venue) -> Callable[[str], Credentials]:
     def credentials(account: str) -> Credentials:
         keys = venue.keys
-        return Credentials(api_key=keys.api_key, secret=keys.secret, passphrase=keys.passphrase)
+        return Credentials(api_key=keys.api_key, secret=keys.secret, passphrase=keys.passphrase, uid=keys.account)
 
     return credentials

@@ -192,7 +192,9 @@ async def test_a_permission_that_ends_while_we_wait_for_our_turn_holds_the_order
 
 
 async def test_wrong_credentials_wait_for_a_person_and_are_shown_to_nobody(venue: Venue) -> None:
-    wrong = Credentials(api_key="key-of-nobody-17", secret="c2VjcmV0LW9mLW5vYm9keQ==", passphrase="phrase-of-nobody")
+    wrong = Credentials(
+        api_key="key-of-nobody-17", secret="c2VjcmV0LW9mLW5vYm9keQ==", passphrase="phrase-of-nobody", uid="7"
+    )
 
     async with desk_at(venue, keyring=lambda account: wrong) as desk:
         with pytest.raises(AuthRejected) as refused:
@@ -427,7 +429,8 @@ async def test_two_services_share_one_instance_one_book_and_one_account(venue: V
 
 async def test_public_data_need_no_keys(venue: Venue) -> None:
     async with desk_at(venue, keyless=True) as desk:
-        ticker = await desk.component.ticker(S)
-        assert (ticker.bid, ticker.ask) == (D("99.99"), D("100.01"))
+        if venue.tells_quotes:
+            ticker = await desk.component.ticker(S)
+            assert (ticker.bid, ticker.ask) == (D("99.99"), D("100.01"))
         with pytest.raises(AuthRejected, match="public data alone"):
             await desk.component.balances()
