@@ -124,6 +124,7 @@ function draw(html, sent, isKept) {
     if (node && node.value !== text) node.value = text;
   }
   mark();
+  if (isKept) document.body.dispatchEvent(new Event("mm:drafted")); // the predicted book follows
   const fresh = sent.op === "add" && [...document.querySelectorAll(".card")].find((card) => !names.has(card.id));
   if (fresh) return show(fresh, false);
   const node = place && byId(place.id);

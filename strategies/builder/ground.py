@@ -28,7 +28,7 @@ class Ground:
     def problems(self, document: Document, text: str) -> tuple[Problem, ...]:
         """Everything that keeps the text from running, resolved, type-checked and built, though nothing is loaded."""
         try:
-            if self.market is not None:
+            if self.market is not None and _has_form(document.tree):
                 document = blueprint(
                     yaml=text,
                     mode=Mode.PAPER,
@@ -42,8 +42,14 @@ class Ground:
                 Container(config, self.registry)
         except ConfigError as error:
             return tuple(error.problems)
-        except BlueprintError as error:
-            return (Problem(file=document.filename, line=1, column=1, path="", message=str(error)),)
+        except (BlueprintError, ArithmeticError, LookupError, AttributeError, OSError) as error:
+            # The latter come from constructors of others; the draft must still open, to be mended.
+            said = (
+                str(error)
+                if isinstance(error, BlueprintError)
+                else f"it cannot be built: {type(error).__name__} {error}"
+            )
+            return (Problem(file=document.filename, line=1, column=1, path="", message=said),)
         return ()
 
     def offered(self) -> list[Entry]:
@@ -72,3 +78,12 @@ class Ground:
         """More than a hundred venues would drown a drop-down; any of them is in the catalog."""
         own = self.market.component if self.market is not None else ""
         return component.startswith("exchanges.ccxt.") and component != own
+
+
+def _has_form(tree: object) -> bool:
+    """Whether maps stand where maps belong, so that something can be laid over them; if not, the check says where."""
+    if not isinstance(tree, dict) or not isinstance(tree.get("vars"), dict | None):
+        return False
+    components = tree.get("components")
+    nodes = components.values() if isinstance(components, dict) else ()
+    return all(isinstance(node, dict) and isinstance(node.get("args"), dict | None) for node in nodes)

@@ -113,6 +113,17 @@ def test_either_side_follows_the_other(page: Page, web: Web, draft: Strategy) ->
     expect(page.locator("#yaml")).to_have_value("service: [")
 
 
+def test_the_predicted_book_follows_what_is_typed(page: Page, web: Web, draft: Strategy) -> None:
+    opened(page, web, draft)
+    expect(page.locator("#prediction")).to_contain_text("Spread ≤ 60 bps")
+    expect(page.locator("#prediction .badge--bad")).to_have_count(0)
+    page.get_by_label("base_spread_bps").fill("90")
+    page.locator("#f-components-cap-args-max_spread_bps").fill("90")
+    expect(page.locator("#prediction")).to_contain_text("bps too wide")
+    page.locator("#prediction").get_by_role("link", name="spread.base_spread_bps").click()
+    expect(page.locator(SPREAD)).to_be_focused()
+
+
 def test_a_problem_leads_to_its_field_and_its_line(page: Page, web: Web, draft: Strategy) -> None:
     opened(page, web, draft)
     page.locator(LEVELS).fill("0")

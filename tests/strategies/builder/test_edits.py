@@ -7,16 +7,20 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from engine.core.config import parse_tree
+from engine.core.config import dump_config, parse_tree
 from engine.core.params import Kind
 from strategies.blueprint import MarketFacts
 from strategies.builder import edits
+from strategies.builder.difference import differences
 from strategies.builder.edits import EditRefused
 from strategies.builder.ground import Ground
 from strategies.builder.layout import sheet_of
 from strategies.builder.sheet import Control, key_of
-from tests.strategies.builder.test_round_trip import CATALOG, GROUND, REGISTRY
+from strategies.builder.wiring import wiring_of
+from tests.strategies.builder.test_round_trip import CATALOG, GROUND, REGISTRY, TREES
 from tests.world import YAML
 
 MARKET = MarketFacts(
@@ -28,6 +32,7 @@ MARKET = MarketFacts(
     lot_size=Decimal("0.1"),
 )
 ON_A_MARKET = Ground(catalog=CATALOG, registry=REGISTRY, market=MARKET)
+IDS = ["exchanges.simulated", "prices.mid", "marketmaking", "killswitches.any", "no.such"]
 TEXT = YAML.format(symbol="ACORN/USDT")
 TREE = parse_tree(YAML.format(symbol="ACORN/USDT"))
 AGE = ("components", "mid", "args", "max_age_s")
@@ -178,3 +183,25 @@ def test_a_text_that_cannot_be_read_waits_for_mending_and_is_kept() -> None:
     empty = sheet_of("", GROUND)
     assert empty.is_readable
     assert not empty.is_valid
+
+
+NODES = st.none() | TREES | st.fixed_dictionaries({"id": st.sampled_from(IDS) | TREES}, optional={"args": TREES})
+TEXTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "service": TREES,
+        "vars": TREES,
+        "components": TREES | st.dictionaries(st.sampled_from(["venue", "mid", "a b", ""]), NODES, max_size=3),
+    },
+)
+
+
+@given(TEXTS)
+@settings(max_examples=150)
+def test_whatever_a_text_holds_its_page_opens_so_that_it_can_be_mended(tree: dict[str, Any]) -> None:
+    sheet = sheet_of(dump_config(tree), ON_A_MARKET)
+    wiring_of(sheet)
+    assert all(isinstance(each.text, str) and each.control for each in sheet.fields.values())
+    assert sheet.problems or not sheet.cards
+    differences(sheet.text, TEXT, CATALOG)
+    differences(TEXT, sheet.text, CATALOG)
