@@ -112,7 +112,7 @@ class Account:
             credentials=self._credentials,
         )
         self.library.precisionMode = venue.library.precisionMode
-        self.library.set_markets_from_exchange(venue.library)
+        venue.lend_markets_to(self.library)
         self.library.tap(orders=self._hear_order, trades=self._hear_trade)
         self.streams = PrivateStreams(self, clock=self.clock)
 
@@ -155,6 +155,7 @@ class Account:
     ) -> T:
         """Ask in the account's name, the most urgent first."""
         call = Call(what, priority=priority, is_write=is_write, permitted=permitted, is_question=not is_write)
+        self.venue.lend_markets_to(self.library)  # which may have been read again
         self.library.options["timeDifference"] = self.venue.library.options.get("timeDifference", 0)
         with calling(call):
             try:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Hashable
+from copy import deepcopy
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import aiohttp
 import msgspec
+import structlog
 
 from engine.core.clock import NS, Clock, within
 from engine.core.errors import EngineError, NotReady, Refused
@@ -22,6 +24,7 @@ from engine.execution.rates import Line, NewBudget, own_budgets
 from engine.market.types import Instrument
 from engine.venues.base import MarketFeed
 from engine.venues.ccxt import library
+from engine.venues.ccxt.beside import read_markets
 from engine.venues.ccxt.books import BookWriter, book_writer
 from engine.venues.ccxt.calls import Call, calling
 from engine.venues.ccxt.errors import plain, remedy
@@ -31,7 +34,12 @@ from engine.venues.ccxt.markets import SIGNIFICANT_DIGITS, TICK_SIZE, contract_s
 from engine.venues.ccxt.tuned.base import MarketKind, Tuning, tuning_of
 from engine.venues.hub import MarketHub
 
+if TYPE_CHECKING:
+    from engine.venues.ccxt.wire import Wire
+
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 CLOCK_EVERY_S = 60.0
 MARKETS_EVERY_S = 3600.0
@@ -61,7 +69,7 @@ class Connections:
     """Pooled connections and one TLS context for every venue reached from one address of ours."""
 
     def __init__(self, local_address: str = "") -> None:
-        self._local = (local_address, 0) if local_address else None
+        self.local = (local_address, 0) if local_address else None
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.tls: ssl.SSLContext
 
@@ -75,7 +83,7 @@ class Connections:
             wire = await asyncio.to_thread(library.wire)
             self.tls = await asyncio.to_thread(ssl.create_default_context)
             self.session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self.tls, limit=0, limit_per_host=50, local_addr=self._local),
+                connector=aiohttp.TCPConnector(ssl=self.tls, limit=0, limit_per_host=50, local_addr=self.local),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=[wire.tracing()],
             )
@@ -175,15 +183,8 @@ class PublicVenue:
             tuning=self.tuning,
             on_connected=self._connected,
         )
-        self.library = library.make(
-            place.venue_id,
-            wire=wire,
-            tls=self.connections.tls,
-            options=self.tuning.options(place.kind),
-            endpoint_override=place.endpoint_override,
-        )
-        if self.tuning.asks_for_steps:
-            self.library.precisionMode = TICK_SIZE
+        self._wire = wire
+        self.library = self._make(wire)
         await self._load_markets()
         await self._ask_clock()
         self._jobs = [
@@ -232,22 +233,55 @@ class PublicVenue:
 
     # Markets
 
+    @staticmethod
+    def lend_markets(lender: Library, borrower: Library) -> None:
+        """Hand over the markets, and what reading them left in the options: some venues' methods look there."""
+        borrower.set_markets_from_exchange(lender)
+        left = {key: deepcopy(value) for key, value in lender.options.items() if key != "timeDifference"}
+        borrower.options.update(left)
+
+    def lend_markets_to(self, borrower: Library) -> None:
+        """Unless it has these already. Never from the instance that asks: it has tokens and sockets of its own."""
+        if borrower.markets is not self.library.markets:
+            self.lend_markets(self._reader, borrower)
+
+    def _make(self, wire: Wire) -> Library:
+        place = self.place
+        made = library.make(
+            place.venue_id,
+            wire=wire,
+            tls=self.connections.tls,
+            options=self.tuning.options(place.kind),
+            endpoint_override=place.endpoint_override,
+        )
+        if self.tuning.asks_for_steps:
+            made.precisionMode = TICK_SIZE
+        return made
+
     async def _load_markets(self) -> None:
-        await self.ask("load_markets", lambda venue: venue.load_markets())
-        self._pack()
+        read = await self.ask(
+            "load_markets", lambda _: read_markets(self._make, self._wire, local=self.connections.local)
+        )
+        self.lend_markets(read.held_by, self.library)
+        self._reader = read.held_by
+        self._infos = read.infos
+        self._read_ns = self._clock.now_ns()
 
     async def _reload_markets(self) -> None:
         """Ticks change and markets come; a venue that does not answer keeps what is known."""
         traded = list(self._instruments)
         try:
-            await self.ask("load_markets", lambda venue: venue.load_markets(True))
+            await self._load_markets()
         except EngineError:
             return
-        self._pack()
         self._instruments.clear()
         for symbol in traded:
             if symbol in self.library.markets:
-                instrument = await self.instrument(symbol)
+                try:
+                    instrument = await self.instrument(symbol)
+                except EngineError as error:
+                    log.warning("a market cannot be traded any more", venue=self.name, reason=str(error))
+                    continue
                 if symbol in self._books:
                     self._books[symbol][0].feed.instrument = instrument
 
@@ -256,15 +290,6 @@ class PublicVenue:
         async with self._reading:
             if self._read_ns < ts_ns:
                 await self._reload_markets()
-
-    def _pack(self) -> None:
-        """Keep what the venue said of its markets as bytes: as dicts it takes twice the room of all the rest."""
-        markets = self.library.markets
-        self._read_ns = self._clock.now_ns()
-        by_id = (one for some in self.library.markets_by_id.values() for one in some)
-        self._infos = {symbol: msgspec.json.encode(market.get("info")) for symbol, market in markets.items()}
-        for market in (*markets.values(), *by_id):
-            market["info"] = {}
 
     def _unpack(self, symbol: str) -> None:
         """Give the market its own words back: the library reads some of them when it sends an order."""

@@ -264,8 +264,10 @@ class CcxtVenue(Component):
 
     async def _use(self, account: Account, symbol: str) -> None:
         if symbol not in self._used:
-            self._used[symbol] = None
             await account.use(symbol)
+            if symbol in self._used:  # somebody else asked meanwhile
+                await account.leave(symbol)
+            self._used[symbol] = None
 
 
 class _Asked:
