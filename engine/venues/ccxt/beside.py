@@ -84,6 +84,9 @@ class _Beside:
     async def slowed(self, headers: Mapping[str, str]) -> None:
         await self._at_home(self._wire.slowed, headers)
 
+    def complaint(self, answer: Any) -> str:
+        return self._wire.complaint(answer)
+
     def connected(self, url: str) -> None:
         """Markets are asked for, never streamed."""
 
