@@ -117,7 +117,7 @@ class Picture:
 
 
 def picture(prediction: Prediction, bands_bps: Iterable[Decimal]) -> Picture:
-    """Ours in the market's book, by distance from mid. Heights are square roots, so that small beside large is seen."""
+    """Ours in the market's book, by distance from mid. Heights are cube roots, so that small beside large is seen."""
     bands = sorted(set(bands_bps))
     furthest = max((order.distance_bps for order in prediction.orders), default=Decimal(1))
     reach = max([furthest, *bands]) * Decimal("1.06") or Decimal(1)
@@ -133,7 +133,7 @@ def picture(prediction: Prediction, bands_bps: Iterable[Decimal]) -> Picture:
     bars = []
     for columns, is_own in ((market, False), (own, True)):
         for (side, number), notional in sorted(columns.items()):
-            height = float((notional / scale).sqrt()) * HEIGHT
+            height = float(notional / scale) ** (1 / 3) * HEIGHT
             left = WIDTH / 2 - (number + 1) * step if side == "buy" else WIDTH / 2 + number * step
             bars.append(
                 Bar(

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from clients.pages import desk_page
+from engine.core.decimals import ZERO
 from strategies.access import access_strategy
 from strategies.builder.layout import sheet_of
 from strategies.builder.prediction import Prediction, predict
@@ -67,6 +68,7 @@ def _facts(predicted: Prediction, strategy: Strategy) -> list[tuple[str, str, st
         ("Our spread", "–" if spread is None else short(spread), "bps"),
         ("Market's spread", short(predicted.market_spread_bps), "bps"),
         ("Orders", str(len(predicted.orders)), ""),
+        ("Furthest", short(max((each.distance_bps for each in predicted.orders), default=ZERO)), "bps"),
         ("Bound by bids", grouped(predicted.capital_quote), strategy.mandate.quote),
         ("Bound by asks", grouped(predicted.capital_base), strategy.mandate.base),
     ]
