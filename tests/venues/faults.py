@@ -22,9 +22,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hold(Fault, frozen=True, kw_only=True):
-    """The answer comes when `until` is set; never, if nobody sets it. What does not act then acts no more."""
+    """The answer comes when `until` is set. What does not act then acts no more."""
 
     until: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+
+
+class Never(Fault, frozen=True, kw_only=True):
+    """The answer never comes."""
 
 
 class Late(Fault, frozen=True, kw_only=True):

@@ -143,6 +143,10 @@ class Rig(ABC):
         """Let the venue's time pass."""
 
     @abstractmethod
+    async def count_down(self, seconds: float) -> None:
+        """Let so much of a dead man's switch pass."""
+
+    @abstractmethod
     def now_ns(self) -> int:
         """The venue's time."""
 
@@ -247,6 +251,9 @@ class Wired(Rig):
         self.venue.clock.move(seconds)
         self.venue.books.tick()
 
+    async def count_down(self, seconds: float) -> None:
+        self.venue.books.hasten(seconds)
+
     def now_ns(self) -> int:
         return self.venue.clock.now_ns()
 
@@ -340,6 +347,9 @@ class OnPaper(Rig):
 
     async def move(self, seconds: float) -> None:
         await self.scheduler.run_until(self.clock.monotonic() + seconds)
+
+    async def count_down(self, seconds: float) -> None:
+        await self.move(seconds)
 
     def now_ns(self) -> int:
         return self.clock.now_ns()

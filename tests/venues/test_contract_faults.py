@@ -17,7 +17,7 @@ from engine.core.errors import AuthRejected, EngineError, NotReady, Refused
 from engine.market.types import OrderReport, OrderRequest, OrderStatus, Side
 from engine.venues.base import Placed, PlaceRefused, PlaceUnknown
 from tests.venues.every import TUNED, VENUES, opened
-from tests.venues.faults import BreakOff, Drop, Fault, Hold, Late, Limited, Say, Truncate, Unheard, html
+from tests.venues.faults import BreakOff, Drop, Fault, Late, Limited, Never, Say, Truncate, Unheard, html
 from tests.venues.loopback import Loopback
 from tests.venues.rig import HASTE, Wired
 from tests.venues.wire import Keys
@@ -26,7 +26,7 @@ D = Decimal
 T = TypeVar("T")
 
 ARRIVED: dict[str, Fault] = {
-    "time-out": Hold(),
+    "time-out": Never(),
     "connection dropped": Drop(),
     "answer broken off": BreakOff(),
     "answer truncated": Truncate(),
@@ -42,7 +42,7 @@ ARRIVED: dict[str, Fault] = {
 """The venue carries the request out, and its answer is worth nothing."""
 
 NEVER_ARRIVED: dict[str, Fault] = {
-    "time-out": Hold(acts=False),
+    "time-out": Never(acts=False),
     "connection dropped": Drop(acts=False),
     "a page of HTML": html(acts=False),
     "a gateway's refusal": html(acts=False, status=403),
@@ -66,7 +66,7 @@ async def under(wired: Wired, call: str, fault: Fault, doing: Awaitable[T]) -> T
     """Do something while a fault awaits its request; requests are counted from here."""
     wired.venue.log.clear()
     wired.venue.faults.next(call, fault)
-    with wired.impatient() if isinstance(fault, Hold | Late) else nullcontext():
+    with wired.impatient() if isinstance(fault, Never | Late) else nullcontext():
         return await doing
 
 
@@ -220,11 +220,11 @@ async def test_c38_a_venue_whose_clock_differs_is_noticed_and_either_served_or_r
 
 
 async def test_c39_an_order_that_arrives_after_its_sender_gave_up_is_found(wired: Wired) -> None:
-    order, late = wired.order(), Late()
-    answer = await under(wired, "place", late, answer_of(wired, order))
+    order, arrives = wired.order(), asyncio.Event()
+    answer = await under(wired, "place", Late(until=arrives), answer_of(wired, order))
     assert isinstance(answer, PlaceUnknown), answer
     assert await wired.exchange.open_orders(wired.symbol) == []
-    late.until.set()
+    arrives.set()
     if wired.venue.refuses_the_overtaken:
         return
     await wired.venue.until(lambda: wired.truth(order) is not None)

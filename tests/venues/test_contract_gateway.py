@@ -19,7 +19,7 @@ from engine.execution.ids import OrderIds
 from engine.execution.tracker import OrderTracker
 from engine.market.types import Fill, OrderStatus, Quote, Side
 from tests.venues.every import TUNED, VENUES, opened
-from tests.venues.faults import Fault, Hold
+from tests.venues.faults import Fault, Never
 from tests.venues.loopback import Loopback
 from tests.venues.rig import DEPLOYMENT, PATIENCE_S, TOKEN, Wired
 from tests.venues.test_contract_faults import ARRIVED, NEVER_ARRIVED
@@ -101,7 +101,7 @@ async def troubled(desk: Desk, call: str, fault: Fault, doing: Callable[[], obje
     venue = desk.wired.venue
     before = len(venue.requests(call))
     venue.faults.always(call, fault)
-    if isinstance(fault, Hold):
+    if isinstance(fault, Never):
         with desk.wired.impatient():
             await doing()  # type: ignore[misc]
             await venue.until(lambda: len(venue.requests(call)) > before)

@@ -67,23 +67,23 @@ async def test_an_order_may_never_arrive(client: Any, venue: Venue, fault: Fault
 
 
 async def test_an_answer_may_be_late(client: Any, venue: Venue) -> None:
-    hold = Hold()
-    venue.faults.next("place", hold)
+    answers = asyncio.Event()
+    venue.faults.next("place", Hold(until=answers))
     placing = asyncio.create_task(place(client))
     await venue.until(lambda: venue.books.resting("desk"))
     assert not placing.done()
-    hold.until.set()
+    answers.set()
     assert (await placing)["id"]
 
 
 async def test_a_request_may_arrive_when_its_sender_has_gone(client: Any, venue: Venue) -> None:
-    late = Late()
-    venue.faults.next("place", late)
+    arrives = asyncio.Event()
+    venue.faults.next("place", Late(until=arrives))
     placing = asyncio.create_task(place(client))
     await venue.until(lambda: venue.requests("place"))
     placing.cancel()
     assert venue.books.history("desk") == []
-    late.until.set()
+    arrives.set()
     await venue.until(lambda: venue.books.resting("desk"))
 
 

@@ -26,6 +26,7 @@ from tests.venues.faults import (
     Lane,
     Late,
     Limited,
+    Never,
     Say,
     Streams,
     Truncate,
@@ -368,6 +369,8 @@ class Venue:
     async def _spoil(self, request: web.BaseRequest, fault: Fault, answer: web.Response) -> web.StreamResponse:
         if isinstance(fault, Hold):
             await fault.until.wait()
+        elif isinstance(fault, Never):
+            await asyncio.Event().wait()
         elif isinstance(fault, Drop):
             assert request.transport is not None
             request.transport.abort()

@@ -194,7 +194,11 @@ class Account:
         else:
             self.tell_order(said)
 
-    def _hear_trade(self, said: dict[str, Any]) -> None:
+    def _hear_trade(self, pushed: dict[str, Any]) -> None:
+        if self.tuning.pushes_no_fees:
+            self.streams.reconcile_soon()
+            return
+        said = self.tuning.mended_fill(pushed)
         if self._is_early(said.get("order"), said):
             self._early.append(lambda: self.tell_fill(said))
         else:

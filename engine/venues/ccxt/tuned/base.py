@@ -168,6 +168,13 @@ class Tuning:
         """ccxt's dict of an order with what it reads wrongly there put right; numbers are Decimal."""
         return said
 
+    pushes_no_fees = False
+    """An execution is pushed without its fee: what is pushed is asked for, and told with it."""
+
+    def mended_fill(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The same for an execution that was pushed."""
+        return said
+
     def would_take(self, text: str) -> bool:
         """Whether a refusal says that a post-only order would have traded, where ccxt has no name for that."""
         return False

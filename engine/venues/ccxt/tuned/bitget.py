@@ -11,7 +11,7 @@ from engine.venues.ccxt.tuned.base import MarketKind, Tuning
 
 
 class Tuned(Tuning):
-    """Spot. ccxt tells the answers to a batch in another order than they were asked for: they are told apart by id."""
+    """Spot. Orders go one a request: ccxt leaves out of its answer to a batch those that were refused."""
 
     ids = Separated(max_length=40)
     id_names = ("clientOid",)
@@ -19,7 +19,6 @@ class Tuned(Tuning):
     cancels_by_client_id = True
     asks_after_create = True
     """A create is answered with ids, before it is matched."""
-    batch = 50
     open_orders_page = 100
     fills_page = 100
     fills_window_s = 90 * 86_400 - 1
@@ -41,6 +40,12 @@ class Tuned(Tuning):
         if not isinstance(info, dict) or "baseVolume" not in info or not info.get("accBaseVolume"):
             return said
         return {**said, "filled": Decimal(info["accBaseVolume"])}
+
+    async def ask_order(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Mapping[str, Any]:
+        """With an id that is text in any case: ccxt joins it to the sentence when there is no such order."""
+        params = {} if venue_order_id else {"clientOrderId": sent}
+        found: Mapping[str, Any] = await library.fetch_order(venue_order_id, symbol, params)
+        return found
 
     def refused(self, said: Mapping[str, Any]) -> str:
         info = said.get("info")

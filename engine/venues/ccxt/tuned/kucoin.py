@@ -17,6 +17,7 @@ class Tuned(Tuning):
     cancels_by_client_id = True
     asks_after_create = True
     """A post-only order that would have traded is accepted at first, and cancelled at once."""
+    pushes_no_fees = True
     fills_page = 100
     fills_window_s = 7 * 86_400
     book_limits = (20, 100)

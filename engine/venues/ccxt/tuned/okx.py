@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from engine.venues.ccxt.ids import Separated
@@ -38,6 +40,13 @@ class Tuned(Tuning):
             "fetchMarkets": {"types": ["spot" if kind == "spot" else "swap"]},
             "createOrder": "privatePostTradeOrder",
         }
+
+    def mended_fill(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """OKX writes what is paid below zero; ccxt turns it round in lists, and not in what is pushed."""
+        fee, info = said.get("fee"), said.get("info")
+        if not isinstance(fee, dict) or not isinstance(info, dict) or not info.get("fillFee"):
+            return said
+        return {**said, "fee": {**fee, "cost": -Decimal(info["fillFee"])}, "fees": []}
 
     def would_take(self, text: str) -> bool:
         return "post only" in text.lower() or "post-only" in text.lower()
