@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from django.db import IntegrityError, transaction
@@ -25,6 +26,8 @@ def account_open(*, client: Client, venue: Venue, name: str, is_paper: bool, act
     name = name.strip()
     if not name:
         raise Refusal("An account needs a name, by which strategies and people call it.")
+    if not is_paper and not re.fullmatch(r"[\w.\-]+", name):
+        raise Refusal(f"A live account is named in configurations: letters, digits, dots and dashes, not {name!r}.")
     if not is_paper and venue.kind != VenueKind.CENTRALISED:
         raise Refusal(f"{venue} is a {venue.get_kind_display().lower()}: an account there is on paper.")
     Client.objects.select_for_update(no_key=True).get(pk=client.pk)  # names are given out one at a time

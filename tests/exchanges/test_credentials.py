@@ -128,6 +128,9 @@ def test_an_account_is_opened_once_and_live_only_at_an_exchange(world: World, ac
         account_open(**again, name=" main ", is_paper=False)
     with pytest.raises(Refusal, match="needs a name"):
         account_open(**again, name=" ", is_paper=False)
+    with pytest.raises(Refusal, match="named in configurations: letters, digits, dots and dashes, not 'my account'"):
+        account_open(**again, name="my account", is_paper=False)
+    assert account_open(**again, name="my account", is_paper=True).is_paper
     with pytest.raises(Refusal, match="simulated market: an account there is on paper"):
         account_open(client=account.client, venue=world.venue, name="x", is_paper=False, actor=world.adam)
 
