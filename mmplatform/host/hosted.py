@@ -287,7 +287,7 @@ class Hosted:
             if service is None or self.journal is None or state not in REFITTED:
                 return  # halted meanwhile; the reset leads here again
             was_quoting = state is not State.PAUSED
-            self.journal.note(f"What it runs with was changed: {REFIT}.", level="warning")
+            self.journal.note(f"{await self._what_changed()}: {REFIT}.", level="warning")
             reason = REFIT if was_quoting else service.machine.reason
             if was_quoting:
                 await service.pause(reason)
@@ -297,6 +297,17 @@ class Hosted:
             is_wanted = record is not None and record.wanted is Wanted.ACTIVE and not self.kill_reason
             if was_quoting and is_wanted and service is not None:
                 await service.start(REFIT)
+
+    async def _what_changed(self) -> str:
+        """In words: what the venue changed about the market is on record; the rest people changed, and audited."""
+        record = self._record
+        assert record is not None
+        market = record.market
+        changes = await self._house.desk.ask(
+            lambda connection: records.what_changed(connection, deployment_id=self.id, since=market.changed_at)
+        )
+        what = f"{market.symbol} changed at {record.identity.venue}, {', '.join(changes)}"
+        return what if changes else "What it runs with was changed"
 
     async def _halt(self, reason: str) -> None:
         if self.service is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -298,6 +298,20 @@ def _report(row: Mapping[str, Any]) -> OrderReport:
         filled_base=row["filled_base"],
         status=OrderStatus(row["status"]),
     )
+
+
+WHAT_CHANGED = """
+    select replace(c.fact, '_', ' ') as fact, c.old, c.new
+    from exchanges_marketchange c join strategies_deployment d on d.market_id = c.market_id
+    where d.id = %(id)s and c.at > %(since)s order by c.id desc limit 5
+"""
+
+
+async def what_changed(connection: Connection, *, deployment_id: int, since: datetime | None) -> list[str]:
+    """What the venue has changed about a deployment's market since then, each in words, the newest first."""
+    begin = since or datetime.min.replace(tzinfo=UTC)
+    cursor = await connection.execute(WHAT_CHANGED, {"id": deployment_id, "since": begin})
+    return [f"{fact} {old or 'none'} → {new or 'none'}" for fact, old, new in await cursor.fetchall()]
 
 
 async def want_paused(connection: Connection, *, deployment_id: int, token: int, reason: str) -> None:

@@ -168,7 +168,8 @@ async def test_a_tick_the_venue_changes_is_noticed_and_quoted_on(
     watch.command("start", live)
     async with watch.host():
         await watch.until(lambda: resting(venue) == 4, LONG_S)
-        coarser = msgspec.structs.replace(venue.books.markets[S], tick=Decimal("0.05"))
+        assert any(each.price % Decimal("0.04") for each in venue.books.resting(OURS))
+        coarser = msgspec.structs.replace(venue.books.markets[S], tick=Decimal("0.04"))
         venue.books.markets[S] = coarser
         found = await asyncio.to_thread(read_markets, desk.venue)
         assert desk.run(lambda: write(desk.venue, found)).changes >= 1
@@ -176,6 +177,8 @@ async def test_a_tick_the_venue_changes_is_noticed_and_quoted_on(
             lambda: resting(venue) and not any(each.price % coarser.tick for each in venue.books.resting(OURS)), LONG_S
         )
         assert watch.state(live)[0] == "active"
+        assert "AUR/USDT changed at binance, " in watch.events(live)
+        assert "tick size 0.01 → 0.04" in watch.events(live)
 
 
 async def test_what_a_fault_left_at_a_venue_out_of_reach_is_cleared_once_it_is_in_reach(
