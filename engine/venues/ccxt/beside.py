@@ -81,8 +81,8 @@ class _Beside:
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         await self._at_home(self._wire.heard, status, headers)
 
-    async def slowed(self, headers: Mapping[str, str]) -> None:
-        await self._at_home(self._wire.slowed, headers)
+    async def slowed(self, headers: Mapping[str, str], text: str) -> None:
+        await self._at_home(self._wire.slowed, headers, text)
 
     def complaint(self, answer: Any) -> str:
         return self._wire.complaint(answer)

@@ -50,8 +50,8 @@ class Wire(Protocol):
         """An answer came: its status and headers may say how much we have left."""
         ...
 
-    async def slowed(self, headers: Mapping[str, str]) -> None:
-        """The venue said in its own words that we ask too much, perhaps under a status that tells nothing of it."""
+    async def slowed(self, headers: Mapping[str, str], text: str) -> None:
+        """The venue said in words, `text`, that we ask too much, perhaps under a status that tells nothing of it."""
         ...
 
     def complaint(self, answer: Any) -> str:
@@ -114,7 +114,7 @@ class Wired:
             this.handle_errors(status, reason, url, method, answer_headers, answer, found, sent_headers, body)
         except Exception as error:  # the venue's own words, in the library's: what is not certain passes on as it is
             if slows_down(error):
-                await self.wire.slowed(answer_headers)
+                await self.wire.slowed(answer_headers, str(error))
             if status == 401 and type(error) is ccxt.ExchangeError:
                 # A code without a name, and yet the plainest word there is.
                 raise ccxt.AuthenticationError(str(error)) from None

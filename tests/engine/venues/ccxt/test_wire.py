@@ -116,13 +116,16 @@ async def test_a_write_is_never_sent_twice(venue: Any, server: Server, method: s
 
 
 async def test_no_answer_in_time_is_said_without_the_address(venue: Any, server: Server) -> None:
-    async def never(request: web.BaseRequest) -> web.Response:
-        await asyncio.sleep(30)
+    over = asyncio.Event()
+
+    async def too_late(request: web.BaseRequest) -> web.Response:
+        await over.wait()
         return web.Response()
 
-    server.answer = never
+    server.answer = too_late
     with pytest.raises(ccxt.NetworkError, match=r"GET 127\.0\.0\.1/api was not answered within 0\.5 s") as failed:
         await ask(venue, server)
+    over.set()
     assert failed.value.__cause__ is None
 
 
