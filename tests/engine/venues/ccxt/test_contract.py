@@ -219,6 +219,8 @@ async def test_what_had_filled_before_the_cancel_is_told(desk: Desk, venue: Venu
     order = desk.order(price="100.00", size="2")
     await desk.place_one(order)
     venue.books.crowd_takes(S, "sell", "100", "0.5")
+    [listed] = await desk.component.open_orders(S)
+    assert (listed.status, listed.size_base, listed.filled_base) == (OrderStatus.PARTIALLY_FILLED, 2, D("0.5"))
     await desk.component.cancel(S, [order.client_order_id])
     await desk.until(lambda: desk.fills or not venue.has_streams)
     [fill] = await desk.component.fills(S, desk.runtime.clock.now_ns() - 60_000_000_000)
