@@ -85,7 +85,8 @@ def _ours(venue: str, book: Book) -> _Runner:
 
 def _theirs(venue: str, book: Book, *, is_exact: bool) -> _Runner:
     cls = exact_class(venue)
-    made = (cls if is_exact else cls.__mro__[4])({"enableRateLimit": False})
+    stock = next(one for one in cls.__mro__ if one.__module__.startswith("ccxt."))
+    made = (cls if is_exact else stock)({"enableRateLimit": False})
     market = {
         "id": IDS[venue],
         "symbol": SYMBOL,
