@@ -41,6 +41,7 @@ PING_AFTER_S = 2.0
 DEAD_AFTER_S = 10.0
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 SNAPSHOT_LEVELS = 1000
+JOIN_AGAIN_AFTER_S = 0.5
 
 
 def dialect_of(venue: PublicVenue, feed: MarketFeed, levels: int) -> Dialect | None:
@@ -116,6 +117,8 @@ class DirectBook(Supervised):
             try:
                 self._joined.begin(snapshot)
             except Gap:
+                # It is dear to ask for, and a newer one needs a moment anyway.
+                await self.clock.sleep_until(self.clock.monotonic() + JOIN_AGAIN_AFTER_S)
                 continue
             await asyncio.get_running_loop().create_future()  # joined; the others decide how long it lasts
         raise NotReady(f"The {self.name} could not be joined to its changes.")
