@@ -104,6 +104,7 @@ def _apply(request: HttpRequest, now: Strategy, op: str) -> tuple[str, ...]:
     """Carry one edit out and save. Returns the parts of the page that have to be drawn anew."""
     posted = request.POST
     based_on = whole_number(posted.get("version", "")) or 0
+    overwrite = posted.get("keep") == "mine"  # of the version that is posted with it, and of no later one
     if op == "refresh":
         return ("cards", "yaml")
     if op == "market":
@@ -114,7 +115,6 @@ def _apply(request: HttpRequest, now: Strategy, op: str) -> tuple[str, ...]:
         return ("cards",)
     if op == "text":
         text = posted.get("text", "").replace("\r\n", "\n")
-        overwrite = posted.get("keep") == "mine"
         draft_save(strategy=now, yaml=text, based_on=based_on, actor=request.user, overwrite=overwrite)
         return ("cards",)
     ground = ground_of(now)
@@ -129,7 +129,7 @@ def _apply(request: HttpRequest, now: Strategy, op: str) -> tuple[str, ...]:
     else:
         tree, shown = _restructured(op, posted, sheet.tree, ground), ("cards", "yaml")
     text = edits.written(tree, instead_of=now.draft_yaml) if tree != sheet.tree else now.draft_yaml
-    draft_save(strategy=now, yaml=text, based_on=now.draft_version, actor=request.user)
+    draft_save(strategy=now, yaml=text, based_on=now.draft_version, actor=request.user, overwrite=overwrite)
     return ("cards", "yaml") if is_stale else shown
 
 
@@ -144,7 +144,7 @@ def _set(
             path = path_of(key)
         except ValueError as error:
             raise EditRefused(f"The form is not one of ours: {error}.") from None
-        if is_stale and posted.get("keep") != "mine":
+        if is_stale:
             shape, value = edits.shape_at(sheet.tree, ground, path), edits.value_at(sheet.tree, path)
             if show(shape, read(shape, posted.get(WAS + key, ""))) != show(shape, value):
                 raise DraftMoved(now)

@@ -48,15 +48,16 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, f"{revision} waits for approval by a second person.")
             return redirect("strategies:revision", strategy.pk, revision.number)
-    base = _base(strategy)
+    base, latest = _base(strategy), strategy.revisions.first()
+    is_frozen = latest is not None and latest.yaml == strategy.draft_yaml and latest.state != RevisionState.REJECTED
     context = {
         "nav": "strategies",
         "strategy": strategy,
         "sheet": sheet_of(strategy.draft_yaml, ground_of(strategy)),
         "base": base,
         "changes": differences(base.yaml if base else "", strategy.draft_yaml, installed()),
-        "is_same": base is not None and base.yaml == strategy.draft_yaml,
-        "latest": strategy.revisions.first(),
+        "frozen": latest if is_frozen else None,
+        "latest": latest,
         "may": verbs(request.user),
         "problem": problem,
     }

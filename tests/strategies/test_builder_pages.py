@@ -172,7 +172,10 @@ def test_two_people_on_one_field_are_told_and_neither_is_written_over(world: Wor
     assert "dora saved this draft at " in said
     assert "Keep mine instead" in said
     assert str(tree(strategy)["components"]["spread"]["args"]["base_spread_bps"]) == "35"
-    edit(adam, strategy, "set", 2, keep="mine", **{f"f{SPREAD}": "45", f"w{SPREAD}": "40"})
+    mine = {"keep": "mine", f"f{SPREAD}": "45", f"w{SPREAD}": "40"}
+    assert edit(adam, strategy, "set", 1, **mine).status_code == 409  # what he has not seen he cannot mean
+    edit(adam, strategy, "set", 2, **mine)
+    assert AuditEntry.objects.filter(verb="draft.replaced", actor=world.adam).exists()
     assert str(tree(strategy)["components"]["spread"]["args"]["base_spread_bps"]) == "45"
 
 
@@ -393,3 +396,16 @@ def test_the_predicted_book_is_judged_by_what_the_mandate_owes(world: World, dor
     assert "once they are mended" in dora.get(f"/strategies/{strategy.pk}/prediction/").content.decode()
     assert dora.get(f"/strategies/{strategy.pk}/r7/prediction/").status_code == 404
     assert as_user(world.alice).get(f"/strategies/{strategy.pk}/prediction/").status_code == 404
+
+
+def test_a_text_that_is_frozen_already_is_not_offered_again(dora: Browser, strategy: Strategy) -> None:
+    page = dora.get(f"/strategies/{strategy.pk}/review/").content.decode()
+    assert ">r1</a> already, approved" in page
+    assert "Submit for approval" not in page
+
+
+def test_a_clone_begins_with_its_original_chosen(dora: Browser, strategy: Strategy) -> None:
+    page = dora.get("/strategies/new/", {"mandate": "acorn-usdt", "from": f"strategy-{strategy.pk}"}).content.decode()
+    assert 'value="copy" checked' in page
+    assert f'value="{strategy.pk}" selected' in page
+    assert dora.get("/strategies/new/", {"mandate": "nobody", "from": "strategy-x"}).status_code == 200
