@@ -8,8 +8,8 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When, prefe
 
 from exchanges.choices import KeyVerdict, MarketState
 from exchanges.models import ExchangeAccount, Market, SealedCredentials
-from strategies.choices import KillScope, Mode
-from strategies.models import Deployment, KillSwitch
+from strategies.choices import KillScope, Mode, RevisionState
+from strategies.models import Deployment, KillSwitch, Revision
 
 BREADTH = tuple(KillScope)
 
@@ -87,6 +87,18 @@ def sentence(switch: KillSwitch) -> str:
     who = switch.engaged_by.get_username() if switch.engaged_by else "the engine"
     scope = KillScope(switch.scope).label
     return f"{scope} kill switch, engaged by {who} at {switch.engaged_at:%Y-%m-%d %H:%M:%S} UTC: {switch.reason}"
+
+
+def previous_revision(deployment: Deployment) -> Revision | None:
+    """The approved revision before the one that a deployment runs: where one step back leads."""
+    running = deployment.revision
+    return (
+        Revision.objects.filter(
+            strategy_id=running.strategy_id, number__lt=running.number, state=RevisionState.APPROVED
+        )
+        .order_by("-number")
+        .first()
+    )
 
 
 LIVE_COMPONENTS = "exchanges.ccxt."

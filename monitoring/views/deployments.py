@@ -9,7 +9,7 @@ from clients.pages import desk_page, verbs
 from monitoring.views.watch import watch_context
 from strategies.access import access_deployment
 from strategies.choices import Mode
-from strategies.selectors import covering
+from strategies.selectors import covering, previous_revision
 from strategies.views.controls import controls_for
 
 
@@ -22,6 +22,7 @@ def deployment(request: HttpRequest, pk: int) -> HttpResponse:
         "nav": "deployments",
         "may": verbs(request.user),
         "switches": covering(found),
+        "previous": previous_revision(found),
         "controls": controls_for(request),
         **watch_context(found),
     }

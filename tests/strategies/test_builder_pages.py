@@ -347,6 +347,8 @@ def test_one_step_leads_back_to_the_previous_revision(world: World, dora: Browse
     running.refresh_from_db()
     assert running.revision.number == 2
     assert "Return to r1" in dora.get(f"/strategies/{strategy.pk}/r1/").content.decode()
+    assert "Return to r1" in dora.get(f"/deployments/{running.pk}/").content.decode()
+    assert "Return to r1" not in as_user(world.rita).get(f"/deployments/{running.pk}/").content.decode()
     dora.post(f"/strategies/{strategy.pk}/r1/switch/{running.pk}/", {"reason": "worse"})
     running.refresh_from_db()
     assert running.revision.number == 1
