@@ -28,12 +28,14 @@ def instrument_of(market: Mapping[str, Any], *, mode: int, price: Decimal | None
     amount, cost = limits.get("amount") or {}, limits.get("cost") or {}
     precision = market.get("precision") or {}
     least = _positive(amount.get("min"))
+    # Where prices have significant digits, sizes have places all the same.
+    size_mode = DECIMAL_PLACES if mode == SIGNIFICANT_DIGITS else mode
     return Instrument(
         symbol=symbol,
         base=market["base"],
         quote=market["quote"],
         tick_size=_step(precision.get("price"), mode, price, f"the price of {symbol}"),
-        lot_size=WIDE.multiply(_step(precision.get("amount"), mode, None, f"the size of {symbol}"), unit),
+        lot_size=WIDE.multiply(_step(precision.get("amount"), size_mode, None, f"the size of {symbol}"), unit),
         min_size_base=None if least is None else WIDE.multiply(least, unit),
         min_notional_quote=_positive(cost.get("min")),
         maker_fee_bps=_bps(market.get("maker")),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.venues.ccxt.nameless import Nameless
 
 Permitted = Callable[[], bool]
+_SPOKEN = ("ExchangeError", "PermissionDenied")
 _NEVER_RESTED = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
 
 
@@ -124,7 +125,7 @@ def _understood(account: Account, error: Exception) -> Exception:
     if refusal_kind(error) is RefusalKind.WOULD_TAKE or account.tuning.would_take(text):
         return _Said(text, RefusalKind.WOULD_TAKE)
     # Only where the venue itself has spoken: a connection that broke says nothing by its words.
-    if type(error).__name__ == "ExchangeError" and account.tuning.is_refusal(text):
+    if type(error).__name__ in _SPOKEN and account.tuning.is_refusal(text):
         return _Said(text, RefusalKind.OTHER)
     return error
 

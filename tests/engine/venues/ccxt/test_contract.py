@@ -50,9 +50,10 @@ async def desk(venue: Venue) -> AsyncIterator[Desk]:
         yield made
 
 
-async def test_it_knows_the_market_exactly(desk: Desk) -> None:
+async def test_it_knows_the_market_exactly(desk: Desk, venue: Venue) -> None:
     found = desk.component.feed(S).instrument
-    assert (found.tick_size, found.lot_size) == (AURORA.tick, AURORA.lot)
+    truth = venue.books.markets[S]
+    assert (found.tick_size, found.lot_size) == (truth.tick, truth.lot)
     assert (found.base, found.quote) == (AURORA.base, AURORA.quote)
 
 
