@@ -15,7 +15,7 @@ from tests.venues.okx import Okx
 from tests.venues.records import Market
 from tests.venues.wire import Venue
 
-TUNED = ("binance", "bitget", "bybit", "gate", "kraken", "kucoin", "okx")
+TUNED = ("binance", "bitget", "bybit", "gate", "kraken", "kucoin", "mexc", "okx")
 """Venues that hold the contract."""
 
 VENUES: dict[str, type[Venue]] = {

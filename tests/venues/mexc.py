@@ -292,6 +292,11 @@ class Mexc(Venue):
         ]
         return [self._fill(each) for each in found[::-1][: min(ask.int("limit", 100), 100)]]
 
+    @call("stream", "POST", "/api/v3/userDataStream", private=True)
+    def stream(self, ask: Ask) -> object:
+        """A key for a stream, on which nothing is ever said here."""
+        return {"listenKey": "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"}
+
     # Words
 
     def _symbol(self, ask: Ask) -> str:

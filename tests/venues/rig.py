@@ -201,6 +201,17 @@ class Wired(Rig):
     def _credentials(self, account: str) -> Credentials:
         return Credentials(api_key=self.keys.api_key, secret=self.keys.secret, passphrase=self.keys.passphrase)
 
+    async def until(self, so: Callable[[], object]) -> None:
+        """Where the venue pushes nothing, as whoever asks it again and again."""
+        if self.venue.has_streams:
+            await super().until(so)
+            return
+        async with asyncio.timeout(PATIENCE_S):
+            while not so():
+                for fill in await self.exchange.fills(self.symbol, self.now_ns() - 60 * 10**9):
+                    self._hear_fill(fill)
+                await self.clock.sleep_until(self.clock.monotonic() + 1)
+
     async def heard_by_stream(self) -> None:
         """Wait until the venue has somebody who listens to our orders, where it streams any."""
         if self.venue.has_streams:

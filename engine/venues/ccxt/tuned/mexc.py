@@ -13,7 +13,8 @@ class Tuned(Tuning):
     """Spot. It takes a client id it has seen: an order is never sent again to find out whether it arrived."""
 
     ids = Separated(max_length=32)
-    finds_by_client_id = True
+    finds_by_client_id = False
+    """Told that there is no such order (-2013), quite often, of one just made (ccxt 21614): no proof of absence."""
     cancels_by_client_id = True
     asks_after_create = True
     """A create is answered with an id and little else; a post-only order that would have traded is cancelled then."""
