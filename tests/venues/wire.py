@@ -203,6 +203,8 @@ class Venue:
     """Whether "too many requests" comes with when to come back."""
     tells_fills_as_orders: ClassVar[bool] = True
     """Whether the stream of orders tells of executions, too."""
+    finest_lot: ClassVar[Decimal | None] = None
+    """Its lot, where all its markets have one."""
     tells_quotes: ClassVar[bool] = True
     """Whether its ticker has the best bid and ask."""
     counts_seconds: ClassVar[bool] = False

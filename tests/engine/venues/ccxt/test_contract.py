@@ -53,7 +53,7 @@ async def desk(venue: Venue) -> AsyncIterator[Desk]:
 async def test_it_knows_the_market_exactly(desk: Desk, venue: Venue) -> None:
     found = desk.component.feed(S).instrument
     truth = venue.books.markets[S]
-    assert (found.tick_size, found.lot_size) == (truth.tick, truth.lot)
+    assert (found.tick_size, found.lot_size) == (truth.tick, venue.finest_lot or truth.lot)
     assert (found.base, found.quote) == (AURORA.base, AURORA.quote)
 
 
@@ -299,6 +299,7 @@ async def test_orders_that_ended_come_whole_with_what_filled_of_them(desk: Desk,
     resting = desk.order(price="98")
     for order in (filled, *cancelled, resting, partly):
         await desk.place_one(order)
+        venue.clock.move(1 if venue.counts_seconds else 0)
     venue.books.crowd_takes(S, "sell", "100", "0.5")
     venue.books.crowd_takes(S, "sell", "99.99", "4")
     for order in (*cancelled, partly):
