@@ -20,6 +20,7 @@ import msgspec
 from ccxt.async_support.base.ws.client import Client
 from ccxt.async_support.base.ws.functions import is_json_encoded_object
 from ccxt.base import decimal_to_precision as theirs
+from ccxt.base.exchange import Exchange
 
 from engine.core.decimals import WIDE
 
@@ -87,6 +88,11 @@ def fits_a_float(value: str | Decimal) -> bool:
 
 class _Unspellable(ccxt.InvalidOrder):  # type: ignore[misc]
     """A number that only a float could carry, and that no float spells."""
+
+
+def _in_digits(params: dict[str, Any]) -> dict[str, Any]:
+    """A query's values, floats in digits: of one below a ten-thousandth Python would write an exponent."""
+    return {key: text(value) if type(value) is float else value for key, value in params.items()}
 
 
 def _reader(convert: Callable[[Any], Any]) -> tuple[Any, Any, Any]:
@@ -207,6 +213,16 @@ class Exact:
         if not fits_a_float(spelled):
             raise _Unspellable(f"{spelled} cannot be sent to this venue exactly: it wants a float")
         return float(spelled)
+
+    @staticmethod
+    def urlencode(params: dict[str, Any], doseq: bool = False, sort: bool = False) -> str:
+        encoded: str = Exchange.urlencode(_in_digits(params), doseq, sort)
+        return encoded
+
+    @staticmethod
+    def rawencode(params: dict[str, Any], sort: bool = False) -> str:
+        encoded: str = Exchange.rawencode(_in_digits(params), sort)
+        return encoded
 
     def set_markets(self, markets: Any, currencies: Any = None) -> Any:
         result = super().set_markets(markets, currencies)  # type: ignore[misc]

@@ -20,7 +20,7 @@ async def executions(library: Any, symbol: str, orders: Iterable[Mapping[str, An
         trades, fee = whole.get("trades") or [], whole.get("fee") or {}
         paid, cost = fee.get("cost"), sum((trade["cost"] for trade in trades), Decimal(0))
         for trade in trades:
-            share = {}
+            share: dict[str, Any] = {}
             if paid is not None and cost:
                 part = WIDE.divide(WIDE.multiply(Decimal(paid), trade["cost"]), cost)
                 share = {"fee": fee | {"cost": part.quantize(FEE_STEP, context=WIDE)}, "fees": []}
