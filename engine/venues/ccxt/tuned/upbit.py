@@ -33,7 +33,7 @@ class Tuned(Tuning):
     open_orders_page = OPEN_AT_ONCE
     fills_window_s = 366 * 86_400
     closed_page = ENDED_AT_ONCE
-    closed_window_s = 7 * 86_400
+    closed_window_s = 7 * 86_400 - 1
     book_limits = (30,)
 
     async def ask_steps(self, library: Any, market: Mapping[str, Any]) -> Steps:
@@ -51,6 +51,12 @@ class Tuned(Tuning):
         named = {"uuid": venue_order_id} if venue_order_id else {"identifier": sent}
         return library.parse_order(await library.privateDeleteOrder(named))
 
+    async def ask_ended(
+        self, library: Any, method: str, symbol: str, start_ms: int, until_ms: int | None, page: int
+    ) -> Sequence[Mapping[str, Any]]:
+        # It tells whole seconds: what was made within the first one would be before the start, to the library.
+        return await super().ask_ended(library, method, symbol, start_ms // 1000 * 1000, until_ms, page)
+
     async def ask_fills(
         self, library: Any, symbol: str, start_ms: int, until_ms: int | None, page: int
     ) -> Sequence[Mapping[str, Any]]:
@@ -58,7 +64,7 @@ class Tuned(Tuning):
         if len(orders) >= OPEN_AT_ONCE:
             raise NotReady(f"Upbit lists {len(orders)} open orders in {symbol}, as many as at once: there may be more.")
         # Listed by when they were made: one may have rested for a day before it filled.
-        for from_ms in range(start_ms - DAY_MS, library.milliseconds() + 1, WEEK_MS):
+        for from_ms in range(start_ms // 1000 * 1000 - DAY_MS, library.milliseconds() + 1, WEEK_MS):
             for ask in (library.fetch_closed_orders, library.fetch_canceled_orders):
                 ended = await ask(symbol, from_ms, ENDED_AT_ONCE, {"until": from_ms + WEEK_MS - 1})
                 if len(ended) >= ENDED_AT_ONCE:
