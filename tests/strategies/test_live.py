@@ -30,7 +30,7 @@ __all__ = ["account", "exchange", "key_file", "sealed"]
 @pytest.fixture
 def market(world: World, exchange: Venue, monkeypatch: pytest.MonkeyPatch) -> Market:
     registry = Registry.installed().with_components({"exchanges.ccxt.binance": Keyed})
-    monkeypatch.setattr("strategies.services._registry", lambda: registry)
+    monkeypatch.setattr("strategies.loading.registry", lambda: registry)
     return Market.objects.create(
         venue=exchange, symbol="ACORN/USDT", base="ACORN", quote="USDT", tick_size="0.01", lot_size="0.1"
     )
