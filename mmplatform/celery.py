@@ -118,12 +118,11 @@ def _log_one_line_an_event(**_: Any) -> None:
 
 @worker_process_init.connect
 def _outlive_nothing(**_: Any) -> None:
-    """Be told when the parent dies, and ignore the stop signal while no host runs in this child.
+    """Be told when the parent dies.
 
     Celery asks for SIGKILL at that moment, which would leave orders resting until a take-over; SIGTERM lets the host
     cancel them first.
     """
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM.value)
 
@@ -135,6 +134,8 @@ _worker: Any = None
 def _remember_the_worker(instance: Any, **_: Any) -> None:
     global _worker
     _worker = instance
+    # Children inherit it: while no host runs in one, the stop signal must not kill it, not in its first moment either.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 
 @worker_shutting_down.connect
