@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--only", choices=["plain", "resilience", "browser"], help="run one of the three kinds")
     options, for_pytest = parser.parse_known_args()
 
-    workers = str(max(2, min(os.cpu_count() or 2, 8)))
+    workers = str(max(3, min((os.cpu_count() or 2) + 1, 8)))  # one more than cores: many wait for a server of their own
     suites = {
         "plain": ["-n", workers, "--dist", "worksteal", "-m", "not browser and not resilience"],
         "resilience": ["-m", "resilience and not browser"],
