@@ -73,6 +73,7 @@ def difference(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance = E
 
 
 _NOTHING = Plan()
+_size_of = Decimal.copy_abs
 
 
 def _all_stay(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance) -> bool:
@@ -87,7 +88,7 @@ def _all_stay(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance) -> 
     bids, asks = wanted.sides
     if bids.levels != rests.bid_levels or asks.levels != rests.ask_levels:
         return False
-    moved: Decimal = max(map(abs, map(sub, rests.prices, bids.prices + asks.prices)))
+    moved = max(map(_size_of, map(sub, rests.prices, bids.prices + asks.prices)))
     if moved and moved * BPS >= rests.lowest * tolerance.price_bps:
         return False
     if bids.prices and asks.prices and min(asks.prices) - max(bids.prices) <= moved:
@@ -95,7 +96,7 @@ def _all_stay(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance) -> 
     sizes = bids.sizes_base + asks.sizes_base
     if sizes == rests.remaining_base:
         return True
-    surplus: Decimal = max(map(abs, map(sub, rests.remaining_base, sizes)))
+    surplus = max(map(_size_of, map(sub, rests.remaining_base, sizes)))
     return surplus <= min(sizes) * tolerance.size_share
 
 

@@ -143,21 +143,25 @@ class QuoteSet:
 
     __slots__ = ("_quotes", "_sides", "notes", "on_grid", "reason")
 
-    def __init__(self, *, quotes: tuple[Quote, ...] = (), reason: str = "", notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        quotes: tuple[Quote, ...] = (),
+        reason: str = "",
+        notes: tuple[str, ...] = (),
+        rounded: tuple[SideQuotes, SideQuotes] | None = None,
+    ) -> None:
         self.reason = reason
         self.notes = notes
-        self.on_grid = False
+        self.on_grid = rounded is not None
         """Whether prices and sizes were just rounded to the market's grids and its minimums hold."""
-        self._quotes: tuple[Quote, ...] | None = quotes
-        self._sides: tuple[SideQuotes, SideQuotes] | None = None
+        self._quotes: tuple[Quote, ...] | None = quotes if rounded is None else None
+        self._sides = rounded
 
     @classmethod
     def rounded(cls, bids: SideQuotes, asks: SideQuotes, notes: tuple[str, ...] = ()) -> QuoteSet:
         """A set on the market's grids."""
-        made = cls(notes=notes)
-        made.on_grid = True
-        made._quotes, made._sides = None, (bids, asks)
-        return made
+        return cls(notes=notes, rounded=(bids, asks))
 
     @property
     def sides(self) -> tuple[SideQuotes, SideQuotes]:

@@ -257,12 +257,14 @@ def _posted(
         prices = rounding.prices(side, wanted.prices(offset))
         lowest = prices[-1] if side is _BUY else prices[0]
         sizes = _even_sizes(wanted, prices, lowest, rounding, share)
+        smallest = min(sizes) if wanted.in_quote else sizes[0]
         posted = SideQuotes(list(range(len(prices))), prices, sizes)
     else:
         prices = rounding.prices(side, [rung.price + offset for rung in wanted])
         lowest, sizes = min(prices), _sizes(wanted, prices, rounding, share)
+        smallest = min(sizes)
         posted = SideQuotes([rung.level for rung in wanted], prices, sizes)
-    return posted if rounding.accepts_from(lowest, min(sizes)) else _accepted(posted, side, rounding, notes)
+    return posted if rounding.accepts_from(lowest, smallest) else _accepted(posted, side, rounding, notes)
 
 
 def _even_sizes(

@@ -13,7 +13,6 @@ from engine.core.decimals import WIDE, ZERO
 from engine.marketmaking.draft import Steps
 
 _HALF_BPS = Decimal(20_000)
-_BPS = Decimal(10_000)
 
 
 def inventory_bias(
@@ -51,13 +50,13 @@ def inventory_spread(
     half_spread = WIDE.divide(WIDE.multiply(mid, base_spread_bps), _HALF_BPS)
     bias = inventory_bias(position, max_position, inventory_skew_factor, half_spread)
     centre = WIDE.subtract(mid, bias)
-    return _steps(centre, half_spread, WIDE.divide(WIDE.multiply(mid, level_spacing_bps), _BPS), num_levels)
+    return _steps(centre, half_spread, WIDE.multiply(mid, level_spacing_bps).scaleb(-4, WIDE), num_levels)
 
 
 def ladder(*, reference: Decimal, half_spread_bps: Decimal, levels: int, level_spacing_bps: Decimal) -> Steps:
     """Return the unrounded prices of an even ladder around the reference price."""
-    half_spread = WIDE.divide(WIDE.multiply(reference, half_spread_bps), _BPS)
-    step = WIDE.divide(WIDE.multiply(reference, level_spacing_bps), _BPS)
+    half_spread = WIDE.multiply(reference, half_spread_bps).scaleb(-4, WIDE)
+    step = WIDE.multiply(reference, level_spacing_bps).scaleb(-4, WIDE)
     return _steps(reference, half_spread, step, levels)
 
 

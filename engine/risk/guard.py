@@ -109,7 +109,8 @@ class Limits(Component):
         Yes is the usual answer, so it is found without a word being made. It is never more lenient than the slow way;
         a test holds the two against each other.
         """
-        bids, asks = (_Reach.of(side, reference) for side in quotes.sides)
+        side_of_bids, side_of_asks = quotes.sides
+        bids, asks = _Reach.of(side_of_bids, reference), _Reach.of(side_of_asks, reference)
         band = reference * self._band
         if (
             bids.highest >= asks.lowest

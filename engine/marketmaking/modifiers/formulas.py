@@ -21,7 +21,7 @@ _HALF = Decimal("0.5")
 
 def of_price(price: Decimal, bps: Decimal) -> Decimal:
     """A number of basis points of a price, in quote per base."""
-    return WIDE.divide(WIDE.multiply(price, bps), BPS)
+    return WIDE.multiply(price, bps).scaleb(-4, WIDE)
 
 
 def clamp(value: Decimal, bound: Decimal) -> Decimal:
