@@ -103,7 +103,7 @@ def test_a_firm_wide_kill_offers_its_reset_at_once(desk: Desk, deployment: Page)
     reset.click()
     page.get_by_label("Reason of the reset").fill("end of test")
     page.get_by_role("button", name="Reset").click()
-    expect(page.get_by_text("None.")).to_be_visible()
+    expect(page.get_by_text("No kill switch is engaged.")).to_be_visible()
     for pk in (1, 2, 4, 5):
         page.goto(f"{desk.url}/deployments/{pk}/")
         expect_states(page, **PAUSED)
