@@ -52,15 +52,18 @@ class Scope:
         return len(self.deployments) if self.switch else self.stopped
 
     @property
+    def _clean(self) -> list[Deployment]:
+        return [each for each in self.deployments if each.observed in _STOPPED and each.halt_proven]
+
+    @property
     def proven(self) -> int:
         """Those whose last halt the venue confirmed: nothing of ours rests there."""
-        return sum(bool(deployment.halt_proven) for deployment in self.deployments if deployment.observed in _STOPPED)
+        return len(self._clean)
 
     @property
     def slowest_ms(self) -> float | None:
         """The longest a proven one took from the command to nothing resting."""
-        took = [each.halt_ms for each in self.deployments if each.halt_proven and each.halt_ms is not None]
-        return max(took, default=None)
+        return max((each.halt_ms for each in self._clean if each.halt_ms is not None), default=None)
 
     @property
     def ids(self) -> str:

@@ -11,6 +11,7 @@ from itertools import accumulate, repeat
 
 from engine.core.decimals import WIDE, ZERO
 from engine.marketmaking.draft import Steps
+from engine.marketmaking.modifiers.formulas import of_price
 
 _HALF_BPS = Decimal(20_000)
 
@@ -50,14 +51,13 @@ def inventory_spread(
     half_spread = WIDE.divide(WIDE.multiply(mid, base_spread_bps), _HALF_BPS)
     bias = inventory_bias(position, max_position, inventory_skew_factor, half_spread)
     centre = WIDE.subtract(mid, bias)
-    return _steps(centre, half_spread, WIDE.multiply(mid, level_spacing_bps).scaleb(-4, WIDE), num_levels)
+    return _steps(centre, half_spread, of_price(mid, level_spacing_bps), num_levels)
 
 
 def ladder(*, reference: Decimal, half_spread_bps: Decimal, levels: int, level_spacing_bps: Decimal) -> Steps:
     """Return the unrounded prices of an even ladder around the reference price."""
-    half_spread = WIDE.multiply(reference, half_spread_bps).scaleb(-4, WIDE)
-    step = WIDE.multiply(reference, level_spacing_bps).scaleb(-4, WIDE)
-    return _steps(reference, half_spread, step, levels)
+    half_spread = of_price(reference, half_spread_bps)
+    return _steps(reference, half_spread, of_price(reference, level_spacing_bps), levels)
 
 
 def _steps(centre: Decimal, half_spread: Decimal, step: Decimal, levels: int) -> Steps:

@@ -106,7 +106,8 @@ def test_what_is_no_scope_or_runs_nothing_is_not_found(world: World, address: st
 
 def test_the_tree_counts_what_each_scope_holds_and_what_is_proven_of_it(world: World) -> None:
     Deployment.objects.filter(pk=world.acorn.deployment.pk).update(observed="halted", halt_proven=True, halt_ms=41)
-    Deployment.objects.filter(pk=world.cedar.deployment.pk).update(observed="active")
+    running = {"observed": "active", "halt_proven": True, "halt_ms": 99}  # proven long ago, and quoting again
+    Deployment.objects.filter(pk=world.cedar.deployment.pk).update(**running)
 
     rows = {(row.kind, row.name): row for row in tree()}
 
