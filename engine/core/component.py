@@ -71,6 +71,7 @@ class Runtime:
     take_lane()        a number for whoever numbers orders itself, different for each who asks
     manual_halt()      why a person's durable kill switch forbids trading, or an empty string
     is_watched()       whether somebody looks at this service now, so that live views are worth their making
+    asks_why()         whether somebody wants to know why it quotes what it quotes, so that ticks are worth explaining
     credentials(name)  what opens an account at a venue; raises AuthRejected when nobody gave it
     new_budget(name)   a venue's request budget, shared with whatever other processes the host knows of; None: our own
     """
@@ -91,6 +92,7 @@ class Runtime:
         secure: Secure = at_once,
         manual_halt: Callable[[], str] = lambda: "",
         is_watched: Callable[[], bool] = lambda: True,
+        asks_why: Callable[[], bool] = lambda: False,
         take_lane: Callable[[], int] = lambda: 0,
         credentials: Keyring = no_credentials,
         new_budget: NewBudget | None = None,
@@ -108,6 +110,7 @@ class Runtime:
         self.secure = secure
         self.manual_halt = manual_halt
         self.is_watched = is_watched
+        self.asks_why = asks_why
         self.take_lane = take_lane
         self.credentials = credentials
         self.new_budget = new_budget

@@ -285,6 +285,14 @@ class OrderTracker:
             or (order.filled_base > order.booked_base and self._clock.monotonic() - order.filled_at > _FILL_FOLLOWS_S)
         ]
 
+    def newest(self, side: Side, level: int, *, since_ns: int) -> TrackedOrder | None:
+        """The last order opened for a slot at or after a stamp, ended or not; None when none was."""
+        found = None
+        for order in (*self._ended.values(), *self.live.values()):
+            if order.side is side and order.level == level and order.created_ns >= since_ns:
+                found = order
+        return found
+
     def all_rest(self) -> bool:
         """Whether every order is steady in the book: none on its way in or out, none in doubt, all of it booked."""
         for order in self.live.values():

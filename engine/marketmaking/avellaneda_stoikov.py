@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from engine.core.component import Component, Hear
-from engine.core.decimals import ONE, WIDE, ZERO
+from engine.core.decimals import MONEY, ONE, WIDE, ZERO
 from engine.core.params import Bps, Count, Factor, Money, Seconds, Size, Symbol
 from engine.market.types import Side, Trade
 from engine.marketmaking import avellaneda
@@ -145,3 +145,17 @@ class AvellanedaStoikov(Component):
             )
             for level in range(self.levels)
         ]
+
+    def because(self, context: QuoteContext) -> str:
+        if self.sigma_quote is None and self._volatility.returns < self.min_returns:
+            return ""
+        if self.kappa is None and self._arrivals.count < self.min_trades:
+            return ""
+        sigma = MONEY.sqrt(self._variance(context.reference.value))
+        kappa = self._arrivals.kappa(context.instrument.tick_size * _HALF) if self.kappa is None else self.kappa
+        held = WIDE.subtract(context.inventory.position_base, self.target_base)
+        return (
+            f"σ is {sigma:.6g} {context.instrument.quote} per √second, κ {kappa:.6g}, γ {self.risk_aversion}, τ "
+            f"{self.horizon_s} s, inventory {held:.6g} {context.instrument.base}; the half-spread is kept within "
+            f"{self.min_half_spread_bps} and {self.max_half_spread_bps} bps."
+        )

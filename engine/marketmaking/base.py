@@ -82,6 +82,16 @@ class Modifier(Protocol):
         ...
 
 
+@runtime_checkable
+class Explains(Protocol):
+    """A strategy or modifier that can say which figures made it do what it just did."""
+
+    def because(self, context: QuoteContext) -> str:
+        """One sentence with values and units; empty when there is nothing to say. Asked right after it acted, in the
+        same tick, and only when somebody wants to know: it changes nothing, and what it costs is paid then."""
+        ...
+
+
 class Trip(msgspec.Struct, frozen=True, kw_only=True):
     """A kill switch's verdict: stop, and why. `reason` is a sentence with value, limit and unit."""
 

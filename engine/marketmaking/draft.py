@@ -155,6 +155,12 @@ class Draft:
         bid, ask = self.best_bid, self.best_ask
         return None if bid is None or ask is None else WIDE.subtract(ask, bid)
 
+    def standing(self, side: Side) -> list[Rung]:
+        """One side as it stands now, offset put in: a list of its own, and nothing of the draft is changed."""
+        wanted, offset = (self._bids, self.bid_offset) if side is _BUY else (self._asks, self.ask_offset)
+        rungs = wanted if isinstance(wanted, list) else wanted.rungs()
+        return [Rung(rung.level, WIDE.add(rung.price, offset), rung.size, rung.in_quote) for rung in rungs]
+
     # What modifiers do
 
     def shift(self, amount: Decimal) -> None:

@@ -54,3 +54,14 @@ class InventorySpread(Component):
         )
         size = self.order_size_quote
         return Draft.even(steps, bid_size=size, ask_size=size, in_quote=True)
+
+    def because(self, context: QuoteContext) -> str:
+        mid, quote = context.reference.value, context.instrument.quote
+        position = WIDE.multiply(context.inventory.position_base, mid)
+        half = WIDE.divide(WIDE.multiply(mid, self.base_spread_bps), Decimal(20_000))
+        bias = formulas.inventory_bias(position, self.max_position_quote, self.inventory_skew_factor, half)
+        where = "up" if bias < 0 else "down"
+        return (
+            f"The spread is {self.base_spread_bps} bps of {mid}; a position of {position:.2f} {quote} of "
+            f"{self.max_position_quote} moves both sides {where} by {bias.copy_abs():.8g} {quote}."
+        )

@@ -40,6 +40,10 @@ class PriceThreshold(Component):
             shown = self._shown = context.reference
         return self.strategy.draft(msgspec.structs.replace(context, reference=shown))
 
+    def because(self, context: QuoteContext) -> str:
+        shown = context.reference if self._shown is None else self._shown
+        return f"{shown.value} is the price it was shown; {self.threshold_bps} bps from it the next one is."
+
     def _past(self, shown: Decimal, now: Decimal) -> bool:
         moved = WIDE.multiply(WIDE.subtract(now, shown).copy_abs(), BPS)
         return moved >= WIDE.multiply(shown, self.threshold_bps)

@@ -30,6 +30,7 @@ from engine.market.types import Fill, NoPrice, Price, Quote, QuoteSet
 from engine.marketmaking.base import Modifier, PriceProvider, QuoteContext, QuotingStrategy, Trip
 from engine.marketmaking.draft import post
 from engine.marketmaking.executors import Executor
+from engine.marketmaking.explainer import Explainer, Trace
 from engine.metrics.events import HaltCompleted, Notice, RiskTriggered, StateChanged
 from engine.metrics.reporter import Reporter
 from engine.risk.base import Guard, KillSwitch, RiskState
@@ -103,6 +104,7 @@ class MarketMaking(Component):
         self._balances: asyncio.Task[None] | None = None
         self._loaded = False
         self._clearing: asyncio.Task[None] | None = None
+        self.explainer = Explainer(self)
 
     # Life
 
@@ -292,6 +294,8 @@ class MarketMaking(Component):
         """Nothing of ours should rest now. What comes up all the same, a request long given up, say, is cancelled."""
         if self._not_permitted() or (self._clearing is not None and not self._clearing.done()):
             return
+        if self.explainer.due:
+            self.explainer.stand_by(self._risk_state(), self._price)
         await self.executor.settle()
         if self.tracker.uncancelled() and not self.machine.may_quote:
             await self.executor.cancel_all()
@@ -303,15 +307,22 @@ class MarketMaking(Component):
         if trip := self.killswitch.check(state):
             self._trip(trip)
             return
-        quotes = self._wanted(state)
+        trace = self.explainer.begin(state, self._price) if self.explainer.due else None
+        quotes = self._wanted(state, trace)
         plan = difference(quotes, self.tracker, self.tolerance)
+        if trace is not None:
+            trace.plans(quotes, plan)
         notes = quotes.notes
         if not plan.is_empty and self.machine.may_quote:
             notes += await self.executor.carry_out(plan, self._admit)
+        if trace is not None:
+            trace.ends(quotes, notes[len(quotes.notes) :])
+        elif quotes.reason != self.quotes.reason:
+            self.explainer.hear(quotes.reason)
         if self.machine.may_quote:
             self.quotes, self.notes = quotes, notes
 
-    def _wanted(self, state: RiskState) -> QuoteSet:
+    def _wanted(self, state: RiskState, trace: Trace | None = None) -> QuoteSet:
         if why_not := self._not_permitted():
             return QuoteSet(reason=why_not)
         if self.feed.problem:
@@ -331,9 +342,17 @@ class MarketMaking(Component):
             tolerance=self.tolerance,
         )
         draft = self.strategy.draft(context)
+        if trace is not None:
+            trace.drafted(draft, context)
         for modifier in self.modifiers:
             modifier.adjust(draft, context)
-        return self.guard.review(post(draft, self._rounding, share=self.executor.share), state)
+            if trace is not None:
+                trace.adjusted(modifier, draft, context)
+        wanted = post(draft, self._rounding, share=self.executor.share)
+        allowed = self.guard.review(wanted, state)
+        if trace is not None:
+            trace.reviewed(wanted, allowed)
+        return allowed
 
     def _admit(self, quotes: Sequence[Quote]) -> tuple[tuple[Quote, ...], tuple[str, ...]]:
         # Looked at afresh: a cancel that was just awaited may have come back as a fill.
@@ -409,6 +428,7 @@ class MarketMaking(Component):
         if not self.machine.can(Trigger.HALT):
             return
         self._record_trip(trip)
+        self.explainer.trip(trip, self._risk_state(), self._price)
         self._leave(Trigger.HALT, trip.reason)
         self.runtime.scheduler.once(0, self._clear_beside, name=f"halt {self.symbol}")
 
@@ -464,6 +484,7 @@ class MarketMaking(Component):
         self.runtime.record(StateChanged(ts_ns=ts_ns, old=old, new=new, trigger=trigger, reason=reason))
         if new in _SETTLED:
             self.quotes, self.notes = QuoteSet(reason=reason), ()
+            self.explainer.begin_anew()
 
     def _notice(self, level: str, text: str) -> None:
         self.runtime.record(Notice(ts_ns=self.runtime.clock.now_ns(), level=level, text=text))

@@ -14,6 +14,7 @@ import msgspec
 from engine.core.states import State, Trigger
 from engine.market.summaries import Candle, Funding, Ticker
 from engine.market.types import Balance, Fill, MarketStatus, OrderReport, OrderStatus, Quote, Side
+from engine.metrics.explained import TickExplained
 
 
 class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
@@ -324,6 +325,7 @@ Event = (
     | Sample
     | Measurement
     | View
+    | TickExplained
     | RecordingProgress
     | RecordingEnded
     | ListenerChanged
@@ -353,6 +355,7 @@ class EventKind(StrEnum):
     SAMPLE = "sample"
     MEASUREMENT = "measurement"
     VIEW = "view"
+    EXPLAINED = "explained"
     PROGRESS = "progress"
     RECORDING_ENDED = "recording_ended"
     LISTENER = "listener"

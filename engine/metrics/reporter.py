@@ -15,6 +15,7 @@ from engine.execution.tracker import OrderTracker, TrackedOrder
 from engine.market.types import Price, QuoteSet, Side
 from engine.marketmaking.base import PriceProvider
 from engine.marketmaking.executors import Executor
+from engine.marketmaking.explainer import Explainer
 from engine.metrics.events import BANDS_BPS, LiveOrder, Sample, View
 from engine.venues.base import MarketFeed
 
@@ -41,6 +42,7 @@ class Reported(Protocol):
     notes: tuple[str, ...]
     job: Job | None
     tick_us: float
+    explainer: Explainer
 
 
 class Reporter:
@@ -60,6 +62,7 @@ class Reporter:
 
     async def _sample_due(self) -> None:
         self.sample()
+        self._service.explainer.look()
 
     async def _view_due(self) -> None:
         runtime = self._service.runtime

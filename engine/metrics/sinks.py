@@ -26,6 +26,7 @@ from engine.metrics.events import (
     View,
     kind_of,
 )
+from engine.metrics.explained import TickExplained
 
 
 class _Outlet(Component):
@@ -105,7 +106,7 @@ class Jsonl(Component):
         self,
         *,
         path: Annotated[str, PathText(help="File to append to", example="events.jsonl")],
-        views: Annotated[bool, Flag(help="Also write the live views, several a second")] = False,
+        views: Annotated[bool, Flag(help="Also write the live views, several a second, and explained ticks")] = False,
     ) -> None:
         self.path = path
         self.views = views
@@ -118,7 +119,7 @@ class Jsonl(Component):
         self._file = path.open("ab")  # noqa: ASYNC230  a local file, opened once
 
     def emit(self, event: Event) -> None:
-        if self._file is not None and (self.views or not isinstance(event, View)):
+        if self._file is not None and (self.views or not isinstance(event, View | TickExplained)):
             self._file.write(self._encode(event) + b"\n")
             if not isinstance(event, Sample):
                 self._file.flush()

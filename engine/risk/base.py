@@ -13,6 +13,7 @@ from engine.execution.activity import Activity
 from engine.execution.tracker import Exposure, TrackedOrder
 from engine.market.types import Balance, Quote, QuoteSet
 from engine.marketmaking.base import Trip
+from engine.metrics.explained import Check
 from engine.venues.base import MarketFeed
 
 
@@ -60,3 +61,10 @@ class Guard(Protocol):
     def admit(self, quotes: Sequence[Quote], state: RiskState) -> tuple[tuple[Quote, ...], tuple[str, ...]]:
         """What may be sent right now, with a sentence for each order that may not. Counts the former as sent."""
         ...
+
+
+@runtime_checkable
+class TellsChecks(Protocol):
+    """A guard that can say how each of its limits stood."""
+
+    def checks(self, wanted: QuoteSet, allowed: QuoteSet, state: RiskState) -> tuple[Check, ...]: ...

@@ -17,6 +17,8 @@ from engine.execution.tracker import Slot, TrackedOrder
 from engine.market.rounding import Rounding
 from engine.market.types import Instrument, MarketStatus, Quote, QuoteSet, Side, SideQuotes
 from engine.marketmaking.draft import name
+from engine.metrics.explained import Check
+from engine.risk import checks
 from engine.risk.base import RiskState
 
 _BUY = Side.BUY
@@ -161,6 +163,21 @@ class Limits(Component):
             admitted.append(quote)
         return tuple(admitted), tuple(notes)
 
+    def checks(self, wanted: QuoteSet, allowed: QuoteSet, state: RiskState) -> tuple[Check, ...]:
+        """Each limit beside its value, for whoever asks why. `allowed` is what `review` left of `wanted`."""
+        told = checks.standing(state, self)
+        if not wanted.is_empty and not self._refuse_all(state):
+            told += checks.limits(
+                wanted,
+                allowed,
+                state,
+                self,
+                unfit=next(filter(None, (self._unfit(each, state.feed.instrument) for each in wanted.quotes)), ""),
+                worst=_worst(wanted.quotes, state.orders),
+                sent_within_s=sum(at > state.monotonic - 1 for at in self._sent_at),
+            )
+        return tuple(told)
+
     def _refuse_all(self, state: RiskState) -> str:
         """Why no order at all may rest now; empty when some may."""
         if state.state not in QUOTING:
@@ -184,15 +201,8 @@ class Limits(Component):
     def _refuse(self, quote: Quote, state: RiskState, reference: Decimal) -> str:
         """Why this order may not rest, whatever else does; empty when it may."""
         instrument = state.feed.instrument
-        rounding = self._grids(instrument)
-        if quote.price <= 0:
-            return f"its price must be positive, was {quote.price}"
-        if not rounding.ticks.holds(quote.price):
-            return f"{quote.price} is not on the venue's tick of {instrument.tick_size}"
-        if not rounding.lots.holds(quote.size_base):
-            return f"{quote.size_base} {instrument.base} is not on the venue's lot of {instrument.lot_size}"
-        if too_small := rounding.below_minimum(quote):
-            return too_small
+        if unfit := self._unfit(quote, instrument):
+            return unfit
         if abs(quote.price - reference) > reference * self._band:
             away_bps = abs(quote.price - reference) / reference * BPS
             return f"{quote.price} is {away_bps:.0f} bps from the reference price, more than {self.price_band_bps} bps"
@@ -200,6 +210,17 @@ class Limits(Component):
         if notional > self.max_order_size_quote:
             return f"{_short(notional)} {instrument.quote} is over the order limit of {self.max_order_size_quote}"
         return ""
+
+    def _unfit(self, quote: Quote, instrument: Instrument) -> str:
+        """Why the venue would not take this order; empty when it fits grids and minimums."""
+        rounding = self._grids(instrument)
+        if quote.price <= 0:
+            return f"its price must be positive, was {quote.price}"
+        if not rounding.ticks.holds(quote.price):
+            return f"{quote.price} is not on the venue's tick of {instrument.tick_size}"
+        if not rounding.lots.holds(quote.size_base):
+            return f"{quote.size_base} {instrument.base} is not on the venue's lot of {instrument.lot_size}"
+        return rounding.below_minimum(quote)
 
 
 class _Reach(msgspec.Struct, frozen=True, gc=False):

@@ -60,3 +60,13 @@ class BookDepth(Component):
                 shown = book.size_at(order.side, order.price)
                 depth -= min(shown, order.remaining_base) * order.price
         return depth
+
+    def because(self, context: QuoteContext) -> str:
+        depth, quote = self._depth(context), context.instrument.quote
+        seen = f"{depth:.2f} {quote} rest within {self.band_bps} bps of mid, {self.depth_reference_quote} are normal"
+        if depth >= self.depth_reference_quote:
+            return f"{seen}: nothing is widened."
+        factor = formulas.depth_factor(
+            depth=depth, reference=self.depth_reference_quote, exponent=self.exponent, max_factor=self.max_factor
+        )
+        return f"{seen}: the spread times {factor:.4f}, at most {self.max_factor}."

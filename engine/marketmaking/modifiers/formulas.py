@@ -13,7 +13,7 @@ import msgspec
 
 from engine.core.decimals import BPS, MONEY, ONE, WIDE, ZERO
 from engine.market.types import Side
-from engine.marketmaking.base import Inventory
+from engine.marketmaking.base import Inventory, QuoteContext
 from engine.marketmaking.draft import FLOOR, Rung
 
 _HALF = Decimal("0.5")
@@ -37,6 +37,17 @@ def base_value_gap(inventory: Inventory, price: Decimal, target_ratio: Decimal) 
     value = WIDE.multiply(inventory.base_total, price)
     total = WIDE.add(value, inventory.quote_total)
     return WIDE.subtract(value, WIDE.multiply(target_ratio, total)), total
+
+
+def ratio_in_words(context: QuoteContext, target_ratio: Decimal) -> str:
+    """Where the inventory stands against its target; empty while no balances are known."""
+    if not context.inventory.is_known:
+        return ""
+    gap, total = base_value_gap(context.inventory, context.reference.value, target_ratio)
+    if total <= 0:
+        return f"The account is empty; the target is {target_ratio}"
+    ratio = WIDE.add(WIDE.divide(gap, total), target_ratio)
+    return f"The base is {ratio:.4f} of the account's value, the target {target_ratio}"
 
 
 def shade(

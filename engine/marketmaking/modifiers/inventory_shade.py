@@ -50,3 +50,9 @@ class InventoryShade(Component):
                 price=price,
             )
         )
+
+    def because(self, context: QuoteContext) -> str:
+        return formulas.ratio_in_words(context, self.target_ratio) and (
+            f"{formulas.ratio_in_words(context, self.target_ratio)}: {self.shift_bps} bps a band of "
+            f"{self.band_ratio}, at most {self.max_shift_bps} bps."
+        )

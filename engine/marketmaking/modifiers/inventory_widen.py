@@ -44,3 +44,9 @@ class InventoryWiden(Component):
             gap=gap, total=total, band_ratio=self.band_ratio, widening=self.widening, max_factor=self.max_factor
         )
         draft.stretch(factor, price)
+
+    def because(self, context: QuoteContext) -> str:
+        return formulas.ratio_in_words(context, self.target_ratio) and (
+            f"{formulas.ratio_in_words(context, self.target_ratio)}: the spread grows by {self.widening} of itself a "
+            f"band of {self.band_ratio}, at most to {self.max_factor} times."
+        )

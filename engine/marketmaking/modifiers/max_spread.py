@@ -48,3 +48,7 @@ class MaxSpread(Component):
             return
         draft.move(Side.BUY, WIDE.subtract(new_bid, bid))
         draft.move(Side.SELL, WIDE.subtract(new_ask, ask))
+
+    def because(self, context: QuoteContext) -> str:
+        bound = formulas.of_price(context.reference.value, self.max_spread_bps)
+        return f"No wider than {self.max_spread_bps} bps, here {bound:.8g} {context.instrument.quote}."

@@ -50,3 +50,15 @@ class MinProfit(Component):
             highest = formulas.highest_purchase(cost, fee, self.min_profit_bps)
             if bid > highest:
                 draft.move(Side.BUY, WIDE.subtract(highest, bid))
+
+    def because(self, context: QuoteContext) -> str:
+        fee = context.instrument.maker_fee_bps if self.fee_bps is None else self.fee_bps
+        position, cost = context.inventory.position_base, context.inventory.average_cost
+        terms = f"A fill costs {fee} bps, a round trip must leave {self.min_profit_bps} bps"
+        if cost <= 0 or not position:
+            return f"{terms}; the position is flat."
+        if position > 0:
+            lowest = formulas.lowest_sale(cost, fee, self.min_profit_bps)
+            return f"{terms}; bought at {cost:.8g} on average, no ask stands below {lowest:.8g}."
+        highest = formulas.highest_purchase(cost, fee, self.min_profit_bps)
+        return f"{terms}; sold at {cost:.8g} on average, no bid stands above {highest:.8g}."

@@ -33,3 +33,7 @@ class MinSpread(Component):
         least = WIDE.multiply(formulas.of_price(price, self.min_spread_bps), _HALF)
         if half is not None and half < least:
             draft.widen(WIDE.subtract(least, half))
+
+    def because(self, context: QuoteContext) -> str:
+        bound = formulas.of_price(context.reference.value, self.min_spread_bps)
+        return f"No narrower than {self.min_spread_bps} bps, here {bound:.8g} {context.instrument.quote}."

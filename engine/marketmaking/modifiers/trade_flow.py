@@ -75,3 +75,12 @@ class TradeFlow(Component):
                     price=context.reference.value,
                 )
             )
+
+    def because(self, context: QuoteContext) -> str:
+        if len(self._trades) < self.min_trades:
+            return f"Nothing moves: {len(self._trades)} trades in {self.window_s} s, {self.min_trades} are needed."
+        bought, sold, base = self._volume[Side.BUY], self._volume[Side.SELL], context.instrument.base
+        return (
+            f"Takers bought {bought} {base} and sold {sold} {base} in {self.window_s} s: the imbalance times "
+            f"{self.max_shift_bps} bps."
+        )

@@ -46,3 +46,12 @@ class Volatility(Component):
         if self._sigma_bps > self.reference_sigma_bps:
             factor = formulas.ratio_factor(self._sigma_bps, self.reference_sigma_bps, self.max_factor)
             draft.stretch(factor, context.reference.value)
+
+    def because(self, context: QuoteContext) -> str:
+        if self._estimate.returns < self.min_returns:
+            return ""
+        sigma = f"σ is {self._sigma_bps:.3f} bps per √second, normal is {self.reference_sigma_bps}"
+        if self._sigma_bps <= self.reference_sigma_bps:
+            return f"{sigma}: nothing is widened."
+        factor = formulas.ratio_factor(self._sigma_bps, self.reference_sigma_bps, self.max_factor)
+        return f"{sigma}: the spread times {factor:.4f}, at most {self.max_factor}."
