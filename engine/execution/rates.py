@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum
@@ -31,6 +34,24 @@ class Priority(IntEnum):
     CREATE = 1
     RECONCILE = 2
     DATA = 3
+
+
+_urgent: ContextVar[bool] = ContextVar("urgent", default=False)
+
+
+@contextmanager
+def urgently() -> Iterator[None]:
+    """Whatever is asked of a venue inside goes as a cancel does: an order that was not listed cannot be cancelled."""
+    token = _urgent.set(True)
+    try:
+        yield
+    finally:
+        _urgent.reset(token)
+
+
+def urgency(priority: Priority) -> Priority:
+    """The priority of a request, here and now."""
+    return Priority.CANCEL if _urgent.get() else priority
 
 
 class Budget(Protocol):

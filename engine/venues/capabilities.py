@@ -124,6 +124,16 @@ class AnswersByClientId(Protocol):
 
 
 @runtime_checkable
+class KnowsOwn(Protocol):
+    """A venue whose lists may be read by somebody who has sent none of the orders in them."""
+
+    @property
+    def knows_own(self) -> bool:
+        """Each order of ours says so; where false, any order that is not on record may be ours."""
+        ...
+
+
+@runtime_checkable
 class MeasuresClock(Protocol):
     """A venue that is asked for its time now and then."""
 

@@ -123,14 +123,15 @@ class Account:
     def _connected(self, url: str) -> None:
         self.streams.connected(url)
 
-    async def use(self, symbol: str) -> None:
-        """Know a market's units and rates, and hear of what happens to our orders in it."""
+    async def use(self, symbol: str, *, hears: bool = True) -> None:
+        """Know a market's units and rates, and hear of what happens to our orders in it if anybody listens."""
         instrument = await self.venue.instrument(symbol)
         self.boundary.instruments[symbol] = instrument
         if (unit := self.venue.unit(symbol)) != 1:
             self.boundary.units[symbol] = unit
         self._users[symbol] = self._users.get(symbol, 0) + 1
-        self.streams.hear(symbol)
+        if hears:
+            self.streams.hear(symbol)
 
     async def leave(self, symbol: str) -> None:
         self._users[symbol] = self._users.get(symbol, 1) - 1

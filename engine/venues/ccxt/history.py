@@ -162,7 +162,7 @@ def _identity(one: Mapping[str, Any], number: int) -> tuple[Any, ...]:
 async def one_order(account: Account, symbol: str, client_order_id: str) -> OrderReport | None:
     """The venue's word on one order: by its own id where we know it, else by ours. None when it knows none."""
     venue_order_id = account.known.venue_id(client_order_id)
-    sent = account.known.sent(client_order_id)
+    sent = account.known.again(client_order_id)
     asked_ns = account.clock.now_ns()
 
     async def ask(venue: Library) -> Any:

@@ -17,7 +17,12 @@ REMEMBERED = 20_000
 
 
 class IdForm(Protocol):
-    """How a venue wants a client order id."""
+    """How a venue wants a client order id.
+
+    is_readable   whoever reads a spelling finds our id in it, with nothing to remember
+    """
+
+    is_readable: bool
 
     def encode(self, client_order_id: str) -> str:
         """As it is sent; empty where the venue knows none. Raises ValueError for what does not fit."""
@@ -33,6 +38,8 @@ class Separated:
 
     `separator` is a letter that is no hexadecimal digit where the venue takes letters and digits alone.
     """
+
+    is_readable = True
 
     def __init__(self, *, max_length: int = 36, separator: str = "-", prefix: str = "") -> None:
         self.max_length = max_length
@@ -55,6 +62,7 @@ class Separated:
 class AsUuid:
     """A UUID of version 8, whose bits are free: 24 for the deployment, 34 token, 52 sequence, 12 to know it by."""
 
+    is_readable = True
     _MARK = 0xA77
 
     def encode(self, client_order_id: str) -> str:
@@ -82,6 +90,8 @@ class AsUuid:
 class Numbered:
     """A number and nothing else: the lowest bits of our sequence. It says nothing to whoever has not sent it."""
 
+    is_readable = False
+
     def __init__(self, *, bits: int) -> None:
         self._mask = (1 << bits) - 1
 
@@ -98,6 +108,8 @@ class Numbered:
 
 class NoIds:
     """A venue without client order ids: orders are known by the venue's own, from its answer on."""
+
+    is_readable = False
 
     def encode(self, client_order_id: str) -> str:
         return ""
@@ -133,8 +145,12 @@ class Known:
             self._put(self._theirs, client_order_id, venue_order_id)
 
     def venue_id(self, client_order_id: str) -> str:
-        """The venue's id of an order of ours; empty when it has not told us."""
-        return self._theirs.get(client_order_id, "")
+        """The venue's id of an order; empty when it has not told us that of ours. Others' orders are called by it."""
+        return self._theirs.get(client_order_id) or ("" if parse(client_order_id) else client_order_id)
+
+    def again(self, client_order_id: str) -> str:
+        """The spelling under which the venue has an order; empty for others' orders, which are called by its id."""
+        return self.sent(client_order_id) if parse(client_order_id) else ""
 
     def ours(self, venue_order_id: str, spelled: str) -> str:
         """Our id of an order, if it is one of ours; else empty."""

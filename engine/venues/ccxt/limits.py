@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from engine.execution.rates import Line, Priority
+from engine.execution.rates import Line, Priority, urgency
 from engine.venues.ccxt.calls import current_call
 from engine.venues.ccxt.tuned.base import Budget, Tuning
 from engine.venues.ccxt.turns import Turns
@@ -58,10 +58,10 @@ class VenueWire:
             await self._orders.acquire(priority, UNITS)
         # A request that costs more than the window holds, such as the whole list of markets, takes all there is.
         most = await self._line.budget.capacity(with_reserve=False)
-        await self._line.acquire(priority, min(max(1, round(cost * UNITS)), most))
+        await self._line.acquire(urgency(priority), min(max(1, round(cost * UNITS)), most))
 
     def alone(self) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self._turns is None else self._turns.taken(current_call().priority)
+        return nullcontext() if self._turns is None else self._turns.taken(urgency(current_call().priority))
 
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         lowered = {name.lower(): value for name, value in headers.items()}

@@ -288,7 +288,7 @@ async def _cancel_one(account: Account, symbol: str, client_order_id: str) -> Or
 
 
 def _cancelling(account: Account, symbol: str, client_order_id: str, venue_order_id: str) -> Any:
-    sent = account.known.sent(client_order_id)
+    sent = account.known.again(client_order_id)
 
     async def ask(venue: Library) -> Any:
         try:

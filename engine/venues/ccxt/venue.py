@@ -242,6 +242,10 @@ class CcxtVenue(Component):
     async def balances(self) -> dict[str, Balance]:
         return await self._open_account_of("").balances()
 
+    @property
+    def knows_own(self) -> bool:
+        return self._open_account_of("").known.form.is_readable
+
     # Inside
 
     @property
@@ -264,7 +268,7 @@ class CcxtVenue(Component):
 
     async def _use(self, account: Account, symbol: str) -> None:
         if symbol not in self._used:
-            await account.use(symbol)
+            await account.use(symbol, hears=bool(self.on_order or self.on_fill))
             if symbol in self._used:  # somebody else asked meanwhile
                 await account.leave(symbol)
             self._used[symbol] = None

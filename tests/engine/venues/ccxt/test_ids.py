@@ -88,6 +88,19 @@ def test_an_order_is_known_by_the_venues_id_once_it_has_told_it(form: IdForm) ->
     assert (known.ours("V8", ""), known.ours("", ""), known.venue_id("mm-1-2-4")) == ("", "", "")
 
 
+@pytest.mark.parametrize("form", [PLAIN, Numbered(bits=45), NoIds()])
+def test_an_order_of_somebody_else_is_called_by_the_venues_id(form: IdForm) -> None:
+    known = Known(form)
+    assert (known.venue_id("V8"), known.again("V8")) == ("V8", "")
+    assert known.again("mm-1-2-3") == known.sent("mm-1-2-3")
+
+
+@pytest.mark.parametrize(("form", "tells"), [(PLAIN, True), (AsUuid(), True), (Numbered(bits=45), False)])
+def test_a_form_says_whether_a_stranger_can_read_it(form: IdForm, tells: bool) -> None:
+    assert form.is_readable is tells
+    assert bool(Known(form).ours("", form.encode("mm-1-2-3"))) is tells
+
+
 def test_a_number_is_known_to_the_process_that_sent_it() -> None:
     known, other = Known(Numbered(bits=45)), Known(Numbered(bits=45))
     spelled = known.sent("mm-1-2-3")

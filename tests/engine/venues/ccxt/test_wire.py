@@ -16,7 +16,7 @@ from aiohttp import web
 
 from engine.core.errors import NotReady, PermitLost
 from engine.core.scheduler import Scheduler
-from engine.execution.rates import Line, Priority, SlidingWindow
+from engine.execution.rates import Line, Priority, SlidingWindow, urgently
 from engine.testing import ManualClock, settle
 from engine.venues.ccxt import library
 from engine.venues.ccxt.calls import Call, calling
@@ -192,6 +192,20 @@ async def test_a_request_dearer_than_the_window_takes_all_there_is() -> None:
     waiting = asyncio.ensure_future(wire.turn(1))
     await settle()
     assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_what_is_urgent_takes_what_is_kept_for_cancels_and_is_counted_as_a_question() -> None:
+    clock = ManualClock()
+    orders = line(clock, limit=UNITS)
+    wire = wire_of(line(clock, limit=10 * UNITS, reserve=2 * UNITS), orders=orders)
+    await wire.turn(8)
+    with urgently():
+        await wire.turn(1)
+    waiting = asyncio.ensure_future(wire.turn(1))
+    await settle()
+    assert not waiting.done()
+    assert await orders.budget.used() == 0
     waiting.cancel()
 
 
