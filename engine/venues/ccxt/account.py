@@ -96,6 +96,7 @@ class Account:
             line = venue.new_line(f"{venue.place.budget} orders of {self._credentials}", orders.limit, orders.window_s)
         wire = VenueWire(
             session=venue.connections.session,
+            clock=self.clock,
             timeout_s=self._timeout_s,
             line=venue.line,
             tuning=self.tuning,

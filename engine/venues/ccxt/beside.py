@@ -68,6 +68,7 @@ class _Beside:
 
     def __init__(self, wire: Wire, home: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
         self.session = session
+        self.clock = wire.clock
         self.timeout_s = wire.timeout_s
         self._wire = wire
         self._home = home

@@ -20,16 +20,17 @@ from engine.market.types import Trade
 from engine.venues.base import MarketFeed
 from engine.venues.ccxt import boundary
 from engine.venues.ccxt.calls import Call, calling
+from engine.venues.ccxt.compared import Compared
 from engine.venues.ccxt.direct.stream import DirectBook, dialect_of
 from engine.venues.ccxt.errors import remedy
-from engine.venues.ccxt.supervised import Supervised
+from engine.venues.ccxt.supervised import Supervised, until_first_ends
 
 if TYPE_CHECKING:
     from engine.venues.ccxt.public import PublicVenue
 
 SILENT_S = 60.0
-"""A stream without a word for so long is begun again, however open its connection looks."""
-GLANCE_S = 1.0
+"""A stream whose connection is without a word for so long is begun again, however open that looks."""
+GLANCE_S = 0.5
 """How often a quiet book is confirmed by the signs of life of its connection."""
 POLL_EVERY_S = 2.0
 
@@ -94,23 +95,24 @@ class _Watched(Supervised):
         self.feed = feed
         self.venue = venue
         self.symbol = feed.instrument.symbol
+        self._call = Call("nothing yet")
 
     async def next(self, watch: Callable[[], Any], *, silent_s: float = SILENT_S) -> Any:
-        """What the library has to tell next. Raises NotReady after a silence, and the venue's errors as ours."""
-        call = Call(f"the {self.name}")
-        waiting: asyncio.Future[Any] = asyncio.ensure_future(watch())
+        """What the library has to tell next. Raises NotReady when its connection is silent for so long, and the venue's
+        errors as ours."""
+        call = self._call = Call(f"the {self.name}")
+        with calling(call):  # which a task carries on from where it was made
+            waiting: asyncio.Future[Any] = asyncio.ensure_future(watch())
+        began = self.clock.monotonic()
         try:
-            with calling(call):
-                deadline = self.clock.monotonic() + silent_s
-                while not waiting.done():
-                    until = min(deadline, self.clock.monotonic() + GLANCE_S)
-                    await _either(waiting, self.clock, until)
-                    if waiting.done():
-                        break
-                    self.glance()
-                    if self.clock.monotonic() >= deadline:
-                        raise NotReady(f"nothing was heard of the {self.name} for {silent_s:g} s")
-                return waiting.result()
+            while not waiting.done():
+                await _either(waiting, self.clock, self.clock.monotonic() + GLANCE_S)
+                if waiting.done():
+                    break
+                self.glance()
+                if self.clock.monotonic() - max(began, self.heard_at() or began) >= silent_s:
+                    raise NotReady(f"nothing was heard of the {self.name} for {silent_s:g} s")
+            return waiting.result()
         except Exception as error:  # the edge to the library
             raise remedy(error, call, venue=self.venue.name) from None
         finally:
@@ -119,12 +121,18 @@ class _Watched(Supervised):
     def glance(self) -> None:
         """Called while nothing comes."""
 
+    def heard_at(self) -> float | None:
+        """When anything at all was last heard of what carries the stream; None when nothing was yet."""
+        heard = [socket.heard_at for socket in self._call.carriers]
+        return None if None in heard else min(heard, default=None)
+
     async def drop_connections(self) -> None:
         """Have the library begin anew: it would go on waiting on a connection that only looks open."""
-        for url, client in list(self.venue.library.clients.items()):
-            if any(self.symbol in str(key) for key in (*client.futures, *client.subscriptions)):
-                self.venue.library.clients.pop(url, None)
-                await client.close()
+        clients = self.venue.library.clients
+        for socket in self._call.carriers:
+            if clients.get(socket.url) is socket:
+                del clients[socket.url]
+            await socket.close()
 
 
 class _WatchedBook(_Watched):
@@ -135,17 +143,26 @@ class _WatchedBook(_Watched):
         super().__init__("order book", venue, feed, clock=clock)
         self._levels = venue.tuning.book_depth(levels)
         self._unit = venue.unit(self.symbol)
+        self._is_streamed = False
+        self.changed_at = clock.monotonic()
+        self._compared = Compared(venue, feed, self, clock=clock)
 
     async def follow(self) -> None:
+        self.changed_at = self.clock.monotonic()
+        await until_first_ends(self._hear(), self._compared.follow())
+
+    async def _hear(self) -> None:
         library, symbol = self.venue.library, self.symbol
         meanwhile = asyncio.ensure_future(self._ask_meanwhile())
         try:
             while True:
                 said = await self.next(lambda: library.watch_order_book(symbol, self._levels))
                 meanwhile.cancel()
-                self._show(said, self.clock.monotonic())
+                self._is_streamed, self.changed_at = True, self.clock.monotonic()
+                self._show(said, self.changed_at)
         finally:
             meanwhile.cancel()
+            self._is_streamed = False
             # Else the next watch goes on with a book that missed something.
             library.orderbooks.pop(symbol, None)
             await self.drop_connections()
@@ -168,13 +185,11 @@ class _WatchedBook(_Watched):
         show_said(self.feed, said, self._unit, now_ns=self.clock.now_ns(), at=at)
 
     def glance(self) -> None:
-        """A quiet book is as it was, as long as its connection lives: when there is one alone, its frames say so."""
-        clients = list(self.venue.library.clients.values())
-        if self.feed.problem or len(clients) != 1 or not clients[0].last_message_at:
-            return
-        silent_s = (self.venue.library.milliseconds() - clients[0].last_message_at) / 1000
-        if silent_s < 2 * GLANCE_S:
-            self.feed.received_at = self.clock.monotonic()
+        """A quiet book is as it was when its connection was last heard of: whatever comes says that nothing was held
+        back."""
+        heard_at = self.heard_at()
+        if self._is_streamed and not self.feed.problem and heard_at is not None:
+            self.feed.received_at = max(self.changed_at, heard_at)
 
     def broken(self, why: str) -> None:
         self.feed.problem = why

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from engine.core.errors import PermitLost
 from engine.execution.rates import Priority
@@ -26,6 +27,8 @@ class Call:
     sent: bool = False
     is_question: bool = False
     """It asks for something, so that an answer without anything in it is none."""
+    carriers: tuple[Any, ...] = ()
+    """The library's sockets that a subscription was made on."""
 
     def check(self) -> None:
         """Raises PermitLost. The wait for a turn may have outlasted the lease."""
@@ -40,6 +43,13 @@ _current: ContextVar[Call | None] = ContextVar("call", default=None)
 def current_call() -> Call:
     """The question being asked; a read of public data when nobody says."""
     return _current.get() or _NOBODYS
+
+
+def carried_by(socket: Any) -> None:
+    """Note what carries the subscription that is being made."""
+    call = _current.get()
+    if call is not None and socket not in call.carriers:
+        call.carriers = (*call.carriers, socket)
 
 
 @contextmanager

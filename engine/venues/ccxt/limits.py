@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from engine.core.clock import Clock
 from engine.execution.rates import Line, Priority, urgency
 from engine.venues.ccxt.calls import current_call
 from engine.venues.ccxt.tuned.base import Budget, Tuning
@@ -37,6 +38,7 @@ class VenueWire:
         self,
         *,
         session: aiohttp.ClientSession,
+        clock: Clock,
         timeout_s: float,
         line: Line,
         tuning: Tuning,
@@ -45,6 +47,7 @@ class VenueWire:
         is_account: bool = False,
     ) -> None:
         self.session = session
+        self.clock = clock
         self.timeout_s = timeout_s
         self._line = line
         self._orders = orders

@@ -178,6 +178,7 @@ class PublicVenue:
         self.line = self.new_line(place.budget, budget.limit, budget.window_s)
         wire = VenueWire(
             session=self.connections.session,
+            clock=self._clock,
             timeout_s=self._timeout_s,
             line=self.line,
             tuning=self.tuning,

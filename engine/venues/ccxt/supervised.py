@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import decimal
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
@@ -62,6 +64,10 @@ class Supervised(ABC):
             try:
                 await self.follow()
                 why = "the venue closed the stream"
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) is None or task.cancelling():
+                    raise
+                why = "its connection was closed, since another stream on it broke"
             except Exception as error:  # the edge to the library's streams: one strange message must not end them
                 why = str(error) if isinstance(error, EngineError) else f"{type(error).__name__} {plain(error)}".strip()
                 if isinstance(error, NotReady):
@@ -74,3 +80,16 @@ class Supervised(ABC):
             if failures <= 1:
                 log.warning("a stream broke", stream=self.name, reason=why, epoch=self.epoch)
             await self.clock.sleep_until(self.clock.monotonic() + wait_s)
+
+
+async def until_first_ends(*doing: Coroutine[Any, Any, None]) -> None:
+    """Run all until one ends, and raise what it raised."""
+    tasks = [asyncio.ensure_future(one) for one in doing]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

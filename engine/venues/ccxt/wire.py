@@ -17,8 +17,11 @@ import aiohttp
 import ccxt
 from yarl import URL
 
-from engine.venues.ccxt.calls import Call, current_call
+from engine.core.clock import Clock
+from engine.venues.ccxt.calls import Call, carried_by, current_call
 from engine.venues.ccxt.errors import slows_down
+from engine.venues.ccxt.exact import ExactClient
+from engine.venues.ccxt.sockets import LiveClient
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 """A venue's list of markets may have ten."""
@@ -36,6 +39,7 @@ class Wire(Protocol):
     """What a ccxt instance is given to reach its venue with."""
 
     session: aiohttp.ClientSession
+    clock: Clock
     timeout_s: float
 
     async def turn(self, cost: float) -> None:
@@ -92,6 +96,14 @@ class Wired:
         if type(found) is int:
             found = self._last_nonce = max(found, self._last_nonce + 1)
         return found
+
+    def client(self, url: str) -> Any:
+        client = super().client(url)  # type: ignore[misc]
+        if client.__class__ is ExactClient:
+            client.__class__ = LiveClient
+            client.clock = self.wire.clock
+        carried_by(client)
+        return client
 
     def on_connected(self, client: Any, message: Any = None) -> None:
         super().on_connected(client, message)  # type: ignore[misc]

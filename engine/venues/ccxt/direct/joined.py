@@ -24,9 +24,11 @@ class JoinedBook:
         self._last: int | None = None
         self._waiting: deque[Update] = deque(maxlen=WAITING_KEPT)
         self._checked_at = float("-inf")
+        self.changed_at = clock.monotonic()
 
     def reset(self) -> None:
         self.is_whole = False
+        self.changed_at = self._clock.monotonic()
         self._last = None
         self._waiting.clear()
 
@@ -81,10 +83,10 @@ class JoinedBook:
     def _publish(self, ts_ns: int) -> None:
         feed = self.feed
         feed.book_ts_ns = ts_ns or self._clock.now_ns()
-        book = feed.book
+        book, self.changed_at = feed.book, self._clock.monotonic()
         if book.is_crossed:
             feed.problem = f"the book is crossed, best bid {book.best_bid} and best ask {book.best_ask}"
         else:
             feed.problem = ""
-            feed.received_at = self._clock.monotonic()
+            feed.received_at = self.changed_at
         feed.publish()

@@ -67,7 +67,7 @@ async def venue(server: Server) -> AsyncIterator[Any]:
     from engine.venues.ccxt.wire import tracing
 
     async with aiohttp.ClientSession(trace_configs=[tracing()]) as session:
-        wire = VenueWire(session=session, timeout_s=0.5, line=line(ManualClock()), tuning=Tuning())
+        wire = VenueWire(session=session, clock=ManualClock(), timeout_s=0.5, line=line(ManualClock()), tuning=Tuning())
         made = library.make("binance", wire=wire, tls=ssl.create_default_context(), options={})
         yield made
         await made.close()
@@ -180,7 +180,8 @@ def test_ccxts_spacing_becomes_a_window_of_the_same_rate(rate_ms: float, budget:
 
 def wire_of(budget: Line, tuning: Tuning | None = None, orders: Line | None = None) -> VenueWire:
     session: Any = None
-    return VenueWire(session=session, timeout_s=1, line=budget, tuning=tuning or Tuning(), orders=orders)
+    clock = ManualClock()
+    return VenueWire(session=session, clock=clock, timeout_s=1, line=budget, tuning=tuning or Tuning(), orders=orders)
 
 
 async def test_a_request_dearer_than_the_window_takes_all_there_is() -> None:
