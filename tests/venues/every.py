@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+
+import msgspec
 
 from tests.venues.binance import Binance
 from tests.venues.bitget import Bitget
@@ -33,12 +36,18 @@ AURORA = Market(
 """Invented, so that no library knows it better than the venue says."""
 
 
-def opened(kind: type[Venue], *, market: Market = AURORA) -> Venue:
-    """A venue with a book of 99.99 / 100.01, three deep on each side, and a desk with 10 base and 100,000 quote."""
-    venue = kind(market)
-    venue.books.deposit(venue.keys.account, **{market.base: "10", market.quote: "100000"})
-    for price in ("99.99", "99.98", "99.97"):
-        venue.books.crowd_rests(market.symbol, "buy", price, "3")
-    for price in ("100.01", "100.02", "100.03"):
-        venue.books.crowd_rests(market.symbol, "sell", price, "3")
+BOREAL = msgspec.structs.replace(AURORA, base="BOR")
+"""A second one, as invented."""
+
+
+def opened(kind: type[Venue], *, market: Market = AURORA, also: Sequence[Market] = ()) -> Venue:
+    """A venue with a book of 99.99 / 100.01, three deep on each side, and a desk with 10 base and 100,000 quote; of
+    every market."""
+    venue = kind(market, *also)
+    for each in (market, *also):
+        venue.books.deposit(venue.keys.account, **{each.base: "10", each.quote: "100000"})
+        for price in ("99.99", "99.98", "99.97"):
+            venue.books.crowd_rests(each.symbol, "buy", price, "3")
+        for price in ("100.01", "100.02", "100.03"):
+            venue.books.crowd_rests(each.symbol, "sell", price, "3")
     return venue

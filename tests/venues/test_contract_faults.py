@@ -16,7 +16,7 @@ import pytest
 from engine.core.errors import AuthRejected, EngineError, NotReady, Refused
 from engine.market.types import OrderReport, OrderRequest, OrderStatus, Side
 from engine.venues.base import Placed, PlaceRefused, PlaceUnknown
-from tests.venues.every import TUNED, VENUES, opened
+from tests.venues.every import AURORA, BOREAL, TUNED, VENUES, opened
 from tests.venues.faults import BreakOff, Drop, Fault, Late, Limited, Never, Say, Truncate, Unheard, html
 from tests.venues.loopback import Loopback
 from tests.venues.rig import HASTE, Wired
@@ -256,6 +256,36 @@ async def test_c41_what_happened_while_the_stream_was_away_is_heard_of_when_it_i
     await wired.heard_by_stream()
     wired.crowd_takes(Side.SELL, "100", "0.25")
     await wired.until(lambda: len(wired.filled_of(order)) == 2)
+
+
+@pytest.mark.parametrize("name", [name for name in TUNED if VENUES[name].has_streams])
+async def test_c48_what_happened_before_a_market_was_subscribed_to_is_heard_of_all_the_same(
+    name: str, loopback: Loopback
+) -> None:
+    wired = Wired(opened(VENUES[name], also=[BOREAL]), loopback)
+    venue = wired.venue
+    await wired.open()
+    try:
+        for market in (AURORA, BOREAL):  # the second one's subscription goes over a connection that stands already
+            wired.symbol = market.symbol
+            venue.streams.mute = {"private"}
+            order = wired.order(price="100")
+            await wired.place(order)
+            wired.crowd_takes(Side.SELL, "100", "0.25")
+            await wired.heard_by_stream()
+            venue.streams.mute = set()
+            await wired.until(lambda order=order: wired.filled_of(order))  # type: ignore[misc]
+            await settled(wired)
+    finally:
+        await wired.close()
+
+
+async def settled(wired: Wired) -> None:
+    """Wait until nothing of what happened in the meantime is being asked for any more."""
+    streams = wired.exchange._account.streams
+    async with asyncio.timeout(10):
+        while not streams._reconciling.done():
+            await wired.clock.sleep_until(wired.clock.monotonic() + 1)
 
 
 async def book_is_true(wired: Wired) -> None:

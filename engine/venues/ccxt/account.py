@@ -198,7 +198,7 @@ class Account:
 
     def _hear_trade(self, pushed: dict[str, Any]) -> None:
         if self.tuning.pushes_no_fees:
-            self.streams.reconcile_soon()
+            self.streams.reconcile_soon([pushed["symbol"]] if pushed.get("symbol") in self._users else self.symbols)
             return
         said = self.tuning.mended_fill(pushed)
         if self._is_early(said.get("order"), said):
@@ -234,7 +234,7 @@ class Account:
     def _cannot_read(self, error: NotReady) -> None:
         """What was pushed and cannot be read is asked for: nothing of it is guessed."""
         log.warning("what the venue pushed cannot be read", venue=self.name, reason=str(error))
-        self.streams.reconcile_soon()
+        self.streams.reconcile_soon(self.symbols)
 
     # The dead man's switch, which most venues have one of an account
 

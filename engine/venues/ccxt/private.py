@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -28,16 +28,20 @@ OVERLAP_NS = 10 * NS
 class _Watch(Supervised):
     """Keeps one of ccxt's private subscriptions up. What comes is heard by the taps, not by whoever waits here."""
 
-    def __init__(self, name: str, streams: PrivateStreams, watch: Callable[[], Any], *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, streams: PrivateStreams, symbol: str, watch: Callable[[], Any], *, clock: Clock
+    ) -> None:
         super().__init__(name, clock=clock)
         self._streams = streams
+        self._symbol = symbol
         self._watch = watch
 
     async def follow(self) -> None:
         account = self._streams.account
         call = Call(self.name)
         if self.epoch > 1:
-            self._streams.reconcile_soon()
+            self._streams.reconcile_soon([self._symbol])
+        self._streams.subscribing()
         while True:
             with calling(call):
                 try:
@@ -46,7 +50,7 @@ class _Watch(Supervised):
                     raise remedy(error, call, venue=account.name) from None
 
     def broken(self, why: str) -> None:
-        self._streams.lost(self.clock.now_ns())
+        self._streams.lost([self._symbol], self.clock.now_ns())
 
 
 class PrivateStreams:
@@ -60,8 +64,9 @@ class PrivateStreams:
         self.account = account
         self._clock = clock
         self._watches: dict[tuple[str, str], _Watch] = {}
-        self._lost_ns: int | None = None
-        """Since when something may have been missed; None while all is heard."""
+        self._lost: dict[str, int] = {}
+        """Since when something may have been missed of a market; nothing of those that are not in it."""
+        self._losses = 0
         self._reconciling: asyncio.Task[None] | None = None
         self._again = self._after_subscribing = False
 
@@ -74,11 +79,12 @@ class PrivateStreams:
                 stream = _Watch(
                     f"{method.removeprefix('watch_')} in {symbol} at {self.account.name}",
                     self,
+                    symbol,
                     lambda watch=watch: watch(symbol),  # type: ignore[misc]
                     clock=self._clock,
                 )
                 self._watches[what, symbol] = stream
-                self.lost(self._clock.now_ns())
+                self.lost([symbol], self._clock.now_ns())
                 stream.begin()
 
     async def leave(self, symbol: str) -> None:
@@ -97,46 +103,58 @@ class PrivateStreams:
 
     def connected(self, url: str) -> None:
         """A socket was opened, perhaps again: ccxt does that without telling whoever watches. What came meanwhile is
-        missing; and what comes before the venue has taken the subscription, which it does not always confirm."""
-        self.lost(self._clock.now_ns())
+        missing."""
+        self.reconcile_soon(self.account.symbols)
+        self.subscribing()
+
+    def lost(self, symbols: Iterable[str], now_ns: int) -> None:
+        self._losses += 1
+        for symbol in symbols:
+            self._lost.setdefault(symbol, now_ns)
+
+    def subscribing(self) -> None:
+        """A market is being subscribed to, the first time or again, perhaps over a connection that stands already. What
+        comes before the venue has taken that is missing, and it does not always confirm it."""
         self._after_subscribing = True
-        self.reconcile_soon()
+        self._start()
 
-    def lost(self, now_ns: int) -> None:
-        if self._lost_ns is None:
-            self._lost_ns = now_ns
-
-    def reconcile_soon(self) -> None:
+    def reconcile_soon(self, symbols: Iterable[str]) -> None:
         """Ask for open orders and executions since the gap began, and tell them as if they had been pushed."""
+        self.lost(symbols, self._clock.now_ns())
         self._again = True
+        self._start()
+
+    def _start(self) -> None:
         if self._reconciling is None or self._reconciling.done():
             self._reconciling = asyncio.get_running_loop().create_task(self._reconcile(), name="reconcile after a gap")
 
     async def _reconcile(self) -> None:
-        wait_s = 0.5
-        while self._again:
-            self._again = False
-            if not await self._close_gap():
+        wait_s, losses = 0.5, self._losses
+        while self._again or self._after_subscribing:
+            if not self._again:
+                self._after_subscribing, self._again = False, True
+                await self._clock.sleep_until(self._clock.monotonic() + SUBSCRIBED_WITHIN_S)
+            self._again, losses = False, self._losses
+            if not await self._close_gaps():
                 self._again = True
                 await self._clock.sleep_until(self._clock.monotonic() + wait_s)
                 wait_s = min(2 * wait_s, 30.0)
-            elif self._after_subscribing:
-                self._again, self._after_subscribing = True, False
-                await self._clock.sleep_until(self._clock.monotonic() + SUBSCRIBED_WITHIN_S)
-            elif not self._again:
-                self._lost_ns = None
+        if losses == self._losses:  # else a stream has broken since, and reconciles when it is back
+            self._lost.clear()
 
-    async def _close_gap(self) -> bool:
+    async def _close_gaps(self) -> bool:
         """Tell all that can have been missed; False while the venue cannot be asked."""
-        since_ns = (self._lost_ns or self._clock.now_ns()) - OVERLAP_NS
-        try:
-            for symbol in self.account.symbols:
+        are_closed = True
+        for symbol, lost_ns in tuple(self._lost.items()):
+            if symbol not in self.account.symbols:
+                continue  # nobody here trades it any more
+            try:
                 for report in await history.open_orders(self.account, symbol):
                     for hear in tuple(self.account.on_order):
                         hear(report)
-                for fill in await history.fills(self.account, symbol, since_ns):
+                for fill in await history.fills(self.account, symbol, lost_ns - OVERLAP_NS):
                     self.account.tell(fill)
-        except EngineError as error:
-            log.warning("a gap could not be closed yet", venue=self.account.name, reason=str(error))
-            return False
-        return True
+            except EngineError as error:
+                are_closed = False
+                log.warning("a gap could not be closed yet", venue=self.account.name, reason=str(error))
+        return are_closed
