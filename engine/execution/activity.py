@@ -51,7 +51,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders or cancels handed to the venue at one moment."""
+    """Orders or cancels handed to the venue at one moment; an amendment counts as an order."""
 
     at: float
     orders: int = 0

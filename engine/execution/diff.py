@@ -19,10 +19,15 @@ _STEADY = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to do, cancels first. A placement whose slot is not free by then waits for a later tick."""
+    """What to do, cancels first. A placement whose slot is not free by then waits for a later tick.
+
+    too_large  those of the orders to cancel whose only fault that is, each with the size that is wanted of it, in base:
+               they may be made smaller in their place instead, and then their slots need no placement
+    """
 
     cancel: tuple[TrackedOrder, ...] = ()
     place: tuple[Quote, ...] = ()
+    too_large: tuple[tuple[TrackedOrder, Decimal], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -51,6 +56,7 @@ def difference(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance = E
     slots = tracker.slots()
     cancel: list[TrackedOrder] = []
     place: list[Quote] = []
+    too_large: list[tuple[TrackedOrder, Decimal]] = []
     for quote in wanted.quotes:
         order = slots.get((quote.side, quote.level))
         if order is None:
@@ -64,12 +70,16 @@ def difference(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance = E
             if quote.side is Side.BUY
             else (best_bid is not None and order.price <= best_bid)
         )
-        if across or not _close(order, quote, tolerance):
-            cancel.append(order)
-            place.append(quote)
+        if not across and not has_moved(order.price, quote.price, tolerance):
+            if order.is_amending or _is_as_large(order, quote, tolerance):
+                continue
+            if order.amendable and quote.size_base < order.remaining_base:
+                too_large.append((order, quote.size_base))
+        cancel.append(order)
+        place.append(quote)
     slots_wanted = {(quote.side, quote.level) for quote in wanted.quotes}
     cancel += [order for order in tracker.live.values() if order.status in _STEADY and order.slot not in slots_wanted]
-    return Plan(tuple(cancel), tuple(place))
+    return Plan(tuple(cancel), tuple(place), tuple(too_large))
 
 
 _NOTHING = Plan()
@@ -100,9 +110,7 @@ def _all_stay(wanted: QuoteSet, tracker: OrderTracker, tolerance: Tolerance) -> 
     return surplus <= min(sizes) * tolerance.size_share
 
 
-def _close(order: TrackedOrder, quote: Quote, tolerance: Tolerance) -> bool:
-    if has_moved(order.price, quote.price, tolerance):
-        return False
+def _is_as_large(order: TrackedOrder, quote: Quote, tolerance: Tolerance) -> bool:
     return abs(order.remaining_base - quote.size_base) <= quote.size_base * tolerance.size_share
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,11 +19,13 @@ from engine.core.clock import Clock, earliest_ns, within
 from engine.core.component import Secure, at_once
 from engine.core.errors import AuthRejected, EngineError, NotReady, OutcomeUnknown, PermitLost, Refused
 from engine.execution.activity import Activity, Answer, Rejection, Sent, Silence
+from engine.execution.amending import Amending
 from engine.execution.ids import OrderIds
 from engine.execution.inquiry import Inquiry
+from engine.execution.lifecycle import OrderEvent
 from engine.execution.refusals import Refusals, grown
-from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
-from engine.market.types import Balance, Fill, OrderReport, OrderRequest, OrderStatus, Quote, RefusalKind
+from engine.execution.tracker import OrderTracker, TrackedOrder
+from engine.market.types import Amendment, Balance, Fill, OrderReport, OrderRequest, OrderStatus, Quote, RefusalKind
 from engine.venues.base import Exchange, PlaceRefused, PlaceUnknown
 
 T = TypeVar("T")
@@ -85,6 +89,9 @@ class Gateway:
             on_fill=on_fill,
             on_foreign=on_foreign,
             timeout_s=response_timeout_s,
+        )
+        self.amending = Amending(
+            exchange=exchange, tracker=tracker, clock=clock, activity=activity, on_trouble=on_trouble
         )
         self._timeout_s = response_timeout_s
         self._held: dict[str, None] = {}
@@ -227,6 +234,18 @@ class Gateway:
         for order in orders:
             self._tracker.conclude(order, OrderEvent.REJECTED, reason)
 
+    # Amendments
+
+    async def amend(self, too_large: Sequence[tuple[TrackedOrder, Decimal]]) -> None:
+        """Make orders smaller in their place: each to what is wanted of it beside what has filled."""
+        if not self._may_place():
+            await self._run(self._amend(self.amending.intend(too_large)), "amend")
+
+    async def _amend(self, amendments: Sequence[Amendment]) -> None:
+        # Asked here and not only by the caller: a halt may have come between the tick and this task's turn.
+        why_not = self._may_place()
+        await self.amending.send(amendments, why_not, bounded=partial(self._bounded, within_s=self._timeout_s))
+
     # Cancels
 
     async def cancel(self, orders: Collection[TrackedOrder]) -> None:
@@ -282,6 +301,7 @@ class Gateway:
             if waits and order.client_order_id not in self._held and now - order.status_at > self._timeout_s:
                 self._activity.silences.append(Silence(at=now, what=f"{order.status} {order.client_order_id}"))
                 self._tracker.lose(order, f"The venue did not answer within {self._timeout_s:g} s.")
+        self.amending.give_up(now - self._timeout_s)
         self._give_up_on_lost_executions(now)
         if self._asking or now < self._ask_again_at:
             return

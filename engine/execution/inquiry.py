@@ -12,7 +12,8 @@ from decimal import Decimal
 
 from engine.core.clock import NS, Clock, earliest_ns
 from engine.execution.ids import OrderIds
-from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
+from engine.execution.lifecycle import OrderEvent
+from engine.execution.tracker import OrderTracker, TrackedOrder
 from engine.market.types import Fill, OrderReport, OrderStatus
 from engine.venues.base import Exchange
 from engine.venues.capabilities import AnswersByClientId

@@ -1,19 +1,20 @@
 """Every order of ours from before it is sent until the venue has accounted for all of it (Q11).
 
 What a venue says about an order arrives in any order, more than once, or never. So status follows a table, a stale word
-is told from a fresh one by the venue's stamp, filled size only grows, and fills count once by their id.
+is told from a fresh one by the venue's stamp, filled size only grows, a size only shrinks and only to what we asked
+for, and fills count once by their id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from engine.core.clock import Clock
 from engine.core.decimals import ZERO
+from engine.execution.lifecycle import EVENT_OF, TRANSITIONS, OrderEvent
 from engine.market.types import FINAL, Fill, OrderReport, OrderStatus, Quote, Side
 from engine.metrics.events import OrderChanged
 
@@ -21,83 +22,8 @@ Slot = tuple[Side, int]
 """(side, level): the place in the ladder an order holds. One order a slot, so a side can never be posted twice."""
 
 
-class OrderEvent(StrEnum):
-    """What can happen to an order, as far as its status cares."""
-
-    ACCEPTED = "accepted"
-    """The venue says it rests."""
-    PART_FILLED = "part_filled"
-    """The venue says that a part of it filled and the rest rests."""
-    EXECUTED = "executed"
-    """Some of it filled, now or earlier: what became of the rest is not said."""
-    FILLED = "filled"
-    CANCEL_SENT = "cancel_sent"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-    LOST = "lost"
-    """No answer, a garbled one, or the venue no longer knows it: it must be asked."""
-
-
-_PENDING, _OPEN, _PART = OrderStatus.PENDING, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
+_OPEN, _PART = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 _CANCELLING, _UNKNOWN = OrderStatus.CANCELLING, OrderStatus.UNKNOWN
-_FILLED, _CANCELLED, _REJECTED = OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED
-
-TRANSITIONS: dict[tuple[OrderStatus, OrderEvent], OrderStatus] = {
-    (_PENDING, OrderEvent.ACCEPTED): _OPEN,
-    (_PENDING, OrderEvent.PART_FILLED): _PART,
-    (_PENDING, OrderEvent.EXECUTED): _PART,
-    (_OPEN, OrderEvent.ACCEPTED): _OPEN,
-    (_OPEN, OrderEvent.PART_FILLED): _PART,
-    (_OPEN, OrderEvent.EXECUTED): _PART,
-    (_PART, OrderEvent.ACCEPTED): _PART,
-    (_PART, OrderEvent.PART_FILLED): _PART,
-    (_PART, OrderEvent.EXECUTED): _PART,
-    # A late acknowledgement or a partial fill does not undo a cancel that is on its way.
-    (_CANCELLING, OrderEvent.ACCEPTED): _CANCELLING,
-    (_CANCELLING, OrderEvent.PART_FILLED): _CANCELLING,
-    (_CANCELLING, OrderEvent.EXECUTED): _CANCELLING,
-    (_UNKNOWN, OrderEvent.ACCEPTED): _OPEN,
-    (_UNKNOWN, OrderEvent.PART_FILLED): _PART,
-    # An execution may be from before what put it in doubt.
-    (_UNKNOWN, OrderEvent.EXECUTED): _UNKNOWN,
-    **{
-        (status, event): result
-        for status in (_PENDING, _OPEN, _PART, _CANCELLING, _UNKNOWN)
-        for event, result in (
-            (OrderEvent.FILLED, _FILLED),
-            (OrderEvent.CANCEL_SENT, _CANCELLING),
-            (OrderEvent.CANCELLED, _CANCELLED),
-            (OrderEvent.REJECTED, _REJECTED),
-            (OrderEvent.LOST, _UNKNOWN),
-        )
-    },
-    # After the end: a fill that overtook the cancel may still complete the order; a venue that fills or lists what it
-    # had refused, or what we had taken for gone, contradicts itself and is asked.
-    (_FILLED, OrderEvent.FILLED): _FILLED,
-    (_FILLED, OrderEvent.PART_FILLED): _FILLED,
-    (_FILLED, OrderEvent.EXECUTED): _FILLED,
-    (_FILLED, OrderEvent.ACCEPTED): _FILLED,
-    (_CANCELLED, OrderEvent.CANCELLED): _CANCELLED,
-    (_CANCELLED, OrderEvent.EXECUTED): _CANCELLED,
-    (_CANCELLED, OrderEvent.PART_FILLED): _UNKNOWN,
-    (_CANCELLED, OrderEvent.FILLED): _FILLED,
-    (_CANCELLED, OrderEvent.ACCEPTED): _UNKNOWN,
-    (_REJECTED, OrderEvent.REJECTED): _REJECTED,
-    (_REJECTED, OrderEvent.PART_FILLED): _UNKNOWN,
-    (_REJECTED, OrderEvent.EXECUTED): _UNKNOWN,
-    (_REJECTED, OrderEvent.FILLED): _FILLED,
-    (_REJECTED, OrderEvent.ACCEPTED): _UNKNOWN,
-}
-"""(status, event) -> status. An event without an edge changes nothing: it is a repetition of what is known."""
-
-_EVENT_OF: dict[OrderStatus, OrderEvent] = {
-    _OPEN: OrderEvent.ACCEPTED,
-    _PART: OrderEvent.PART_FILLED,
-    _UNKNOWN: OrderEvent.LOST,
-    _FILLED: OrderEvent.FILLED,
-    _CANCELLED: OrderEvent.CANCELLED,
-    _REJECTED: OrderEvent.REJECTED,
-}
 
 _RESTING = frozenset({_OPEN, _PART, _CANCELLING})
 
@@ -109,6 +35,8 @@ class TrackedOrder:
     """One order of ours and all we know of it. Only the tracker changes it."""
 
     __slots__ = (
+        "amend_sent_at",
+        "amendable",
         "booked_base",
         "cancel_sent_at",
         "client_order_id",
@@ -118,6 +46,7 @@ class TrackedOrder:
         "created_ns",
         "filled_at",
         "filled_base",
+        "least_base",
         "left",
         "level",
         "price",
@@ -149,6 +78,13 @@ class TrackedOrder:
         self.level = level
         self.price = price
         self.size_base = size_base
+        """Executions included; until the venue says that an amendment took hold, the size it had before."""
+        self.least_base = size_base
+        """The smallest size it was ever told to have."""
+        self.amend_sent_at: float | None = None
+        """When it was told so, while the venue has not said what came of it."""
+        self.amendable = True
+        """False once an amendment came to nothing or to no clear answer: then it is replaced instead."""
         self.status = OrderStatus.PENDING
         self.reason = ""
         self.filled_base = ZERO
@@ -177,6 +113,11 @@ class TrackedOrder:
     @property
     def remaining_base(self) -> Decimal:
         return self.size_base - self.filled_base
+
+    @property
+    def is_amending(self) -> bool:
+        """Whether it was told to become smaller and the venue has not said whether it did."""
+        return self.amend_sent_at is not None
 
     @property
     def exposure_base(self) -> Decimal:
@@ -294,9 +235,10 @@ class OrderTracker:
         return found
 
     def all_rest(self) -> bool:
-        """Whether every order is steady in the book: none on its way in or out, none in doubt, all of it booked."""
+        """Whether every order is steady in the book: none on its way in or out or down, none in doubt, all of it
+        booked."""
         for order in self.live.values():
-            if order.status not in (_OPEN, _PART) or order.filled_base != order.booked_base:
+            if order.status not in (_OPEN, _PART) or order.filled_base != order.booked_base or order.is_amending:
                 return False
         return True
 
@@ -383,7 +325,9 @@ class OrderTracker:
             return None
         if report.venue_order_id:
             order.venue_order_id = report.venue_order_id
-        event = _EVENT_OF.get(report.status)
+        if order.least_base <= report.size_base < order.size_base:
+            self._resize(order, report.size_base)
+        event = EVENT_OF.get(report.status)
         if event is None:
             return order
         stale = report.ts_ns < order.venue_ts_ns or (order.status in FINAL and report.ts_ns == order.venue_ts_ns)
@@ -397,6 +341,9 @@ class OrderTracker:
         if event in _SEEN:
             order.confirmed, order.seen_at = True, self._clock.monotonic()
         if event is OrderEvent.FILLED:
+            if ZERO < report.size_base <= report.filled_base < order.size_base:
+                # All of it by the venue's own numbers: an earlier holder may have made it smaller.
+                order.size_base = max(report.filled_base, order.booked_base)
             order.filled_base = order.size_base
         self._take(order, event, report.reason, filled_base=report.filled_base)
         return order
@@ -425,8 +372,40 @@ class OrderTracker:
             order.cancel_sent_at = self._clock.monotonic()
             self._take(order, OrderEvent.CANCEL_SENT, "")
 
+    # Amendments: an order becomes smaller in its place. Until the venue says so it counts at the size it has, so that
+    # whatever comes of the request, no more can rest than is counted.
+
+    def amend_sent(self, order: TrackedOrder, size_base: Decimal) -> None:
+        """The order is about to be told to have so small a whole size."""
+        order.least_base = min(order.least_base, size_base)
+        order.amend_sent_at = self._clock.monotonic()
+        order.reason = f"To be reduced in its place, from {order.size_base} to {size_base}."
+        self._changed()
+        self._emit(order, order.status)
+
+    def amend_failed(self, order: TrackedOrder, reason: str) -> None:
+        """Nothing came of it: the order is as it was."""
+        if not order.is_amending:
+            return
+        order.amend_sent_at, order.amendable = None, False
+        order.reason = reason
+        self._changed()
+        self._emit(order, order.status)
+
+    def _resize(self, order: TrackedOrder, size_base: Decimal) -> None:
+        order.size_base = size_base
+        order.amend_sent_at = None
+        order.reason = ""
+        self._changed()
+        if order.status not in FINAL and order.filled_base >= size_base:
+            self._take(order, OrderEvent.FILLED, "")
+        else:
+            self._emit(order, order.status)
+
     def lose(self, order: TrackedOrder, reason: str) -> None:
         """The order's fate is not known: the venue must be asked before its slot is used again."""
+        if order.is_amending:
+            order.amend_sent_at, order.amendable = None, False
         self._take(order, OrderEvent.LOST, reason)
 
     def conclude(self, order: TrackedOrder, event: OrderEvent, reason: str) -> None:

@@ -206,6 +206,18 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     post_only: bool = True
 
 
+class Amendment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a resting order of ours shall become: smaller, and otherwise as it is.
+
+    size_base  its whole size afterwards, with what of it has filled, known to us or not: then an execution on the way
+               makes what rests smaller than was meant, and never larger
+    """
+
+    client_order_id: str
+    symbol: str
+    size_base: Decimal
+
+
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     """A venue's word on one order: its answer, a pushed update, or a line of its open-order list."""
 

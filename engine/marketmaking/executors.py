@@ -8,14 +8,15 @@ from typing import Annotated, Protocol, runtime_checkable
 
 from engine.core.component import Component
 from engine.core.decimals import ONE
-from engine.core.params import Collaborator, Seconds, Symbol
+from engine.core.params import Collaborator, Flag, Seconds, Symbol
 from engine.execution.activity import Activity
 from engine.execution.dead_mans_switch import DeadMansSwitch
 from engine.execution.diff import Plan
 from engine.execution.fills import since_of
 from engine.execution.gateway import Gateway, Proof
 from engine.execution.ids import OrderIds
-from engine.execution.tracker import OrderEvent, OrderTracker
+from engine.execution.lifecycle import OrderEvent
+from engine.execution.tracker import OrderTracker
 from engine.market.types import Balance, Fill, OrderReport, OrderStatus, Quote
 from engine.metrics.events import Notice, OrderChanged, QuotesSimulated
 from engine.venues.base import Exchange, MarketSource
@@ -113,6 +114,10 @@ class Live(Component):
         dead_mans_switch: Annotated[
             DeadMansSwitch | None, Collaborator(help="Clears the venue when this process falls silent")
         ] = None,
+        amend_in_place: Annotated[
+            bool,
+            Flag(help="Reduce an order that is too large without losing its place, where the venue can", live=True),
+        ] = False,
     ) -> None:
         self.exchange = exchange
         self.symbol = symbol
@@ -120,6 +125,7 @@ class Live(Component):
         self.dead_mans_switch = dead_mans_switch
         self.response_timeout_s = response_timeout_s
         self.audit_every_s = audit_every_s
+        self.amend_in_place = amend_in_place
         self._gateway: Gateway | None = None
         self._waiting = False
         self._caught_up = False
@@ -174,6 +180,8 @@ class Live(Component):
             self._gateway = None
 
     async def carry_out(self, plan: Plan, admit: Admit) -> tuple[str, ...]:
+        if plan.too_large and self.amend_in_place:
+            plan = await self._amend(plan)
         await self._open.cancel(plan.cancel)
         ready, notes = self._open.ready(plan.place)
         self._waiting = len(ready) < len(plan.place)
@@ -182,6 +190,20 @@ class Live(Component):
         admitted, refused = admit(ready)
         await self._open.place(admitted)
         return notes + refused
+
+    async def _amend(self, plan: Plan) -> Plan:
+        """Make smaller what is merely too large, where the venue can; returns what is left to do.
+
+        The guard has reviewed the size among this tick's quotes; that it is less than what rests needs no second leave.
+        """
+        if self._desk.may_place() or not self._open.amending.is_offered:
+            return plan
+        await self._open.amend(plan.too_large)
+        slots = {order.slot for order, _ in plan.too_large}
+        return Plan(
+            cancel=tuple(order for order in plan.cancel if order.slot not in slots),
+            place=tuple(quote for quote in plan.place if (quote.side, quote.level) not in slots),
+        )
 
     async def settle(self) -> None:
         await self._open.settle()

@@ -16,6 +16,7 @@ from engine.core.params import Bps, Count, Flag, Price, Size, Symbol
 from engine.core.params import Money as QuoteAmount
 from engine.market.book import Change
 from engine.market.types import (
+    Amendment,
     Balance,
     Fill,
     Instrument,
@@ -30,7 +31,15 @@ from engine.market.types import (
 )
 from engine.testing.books import AURORA, book_around
 from engine.testing.clock import ManualClock
-from engine.venues.base import MarketFeed, Placed, PlaceRefused, PlaceUnknown
+from engine.venues.base import (
+    Amended,
+    AmendRefused,
+    AmendUnknown,
+    MarketFeed,
+    Placed,
+    PlaceRefused,
+    PlaceUnknown,
+)
 
 
 class FakeVenue(Component):
@@ -42,6 +51,7 @@ class FakeVenue(Component):
     refuse          a reason: every order is refused with it
     lose_answers    orders rest, but the answer to `place` is PlaceUnknown
     lose_requests   orders never arrive, and the answer is PlaceUnknown
+    can_amend       whether it makes orders smaller in their place; lost and refused as orders are
     keep_on_cancel  cancels are answered UNKNOWN and the order goes on resting
     ack_after_s     answers come this much later; the order rests meanwhile
     offline         a reason: every call raises NotReady with it
@@ -81,6 +91,7 @@ class FakeVenue(Component):
         self.refuse = ""
         self.lose_answers = False
         self.lose_requests = False
+        self.can_amend = True
         self.keep_on_cancel = False
         self.ack_after_s = 0.0
         self.offline = ""
@@ -206,6 +217,15 @@ class FakeVenue(Component):
         await self._late()
         return answers
 
+    def amends(self, symbol: str) -> bool:
+        return self.can_amend
+
+    async def amend(self, amendments: Sequence[Amendment]) -> Sequence[OrderReport]:
+        self._arrive("amend", tuple(each.client_order_id for each in amendments))
+        answers = [self._amend(each) for each in amendments]
+        await self._late()
+        return answers
+
     async def cancel_all(self, symbol: str) -> None:
         self._arrive("cancel_all", ())
         if not self.keep_on_cancel:
@@ -306,14 +326,25 @@ class FakeVenue(Component):
     def _cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         order = self._orders.get(client_order_id)
         if order is None or order.status.is_final:
-            gone = OrderRequest(
-                client_order_id=client_order_id, symbol=symbol, side=Side.BUY, price=ZERO, size_base=ZERO
-            )
-            known = order or self._report(gone)
+            known = order or self._report(_nothing(client_order_id, symbol))
             return msgspec.structs.replace(known, status=OrderStatus.UNKNOWN, reason="the order does not rest here")
         if self.keep_on_cancel:
             return msgspec.structs.replace(order, status=OrderStatus.UNKNOWN, reason="the answer was lost")
         return self._change(order, OrderStatus.CANCELLED)
+
+    def _amend(self, amendment: Amendment) -> OrderReport:
+        order, size = self._orders.get(amendment.client_order_id), amendment.size_base
+        if order is None or order.status.is_final:
+            known = order or self._report(_nothing(amendment.client_order_id, amendment.symbol))
+            return _answer(AmendUnknown, known, OrderStatus.UNKNOWN, "the order does not rest here")
+        if self.lose_requests:
+            return _answer(AmendUnknown, order, OrderStatus.UNKNOWN, "the answer was lost")
+        if reason := self.refuse or ("" if order.filled_base < size < order.size_base else "that is no reduction"):
+            return _answer(AmendRefused, order, order.status, reason)
+        changed = self._change(msgspec.structs.replace(order, size_base=size), order.status)
+        if self.lose_answers:
+            return _answer(AmendUnknown, changed, OrderStatus.UNKNOWN, "the answer was lost")
+        return _answer(Amended, changed, changed.status, "")
 
     def _change(self, order: OrderReport, status: OrderStatus, *, filled_base: Decimal | None = None) -> OrderReport:
         changed = msgspec.structs.replace(
@@ -353,6 +384,10 @@ class FakeVenue(Component):
             asset: Balance(asset=asset, free=total - locked[asset], locked=locked[asset])
             for asset, total in self._totals.items()
         }
+
+
+def _nothing(client_order_id: str, symbol: str) -> OrderRequest:
+    return OrderRequest(client_order_id=client_order_id, symbol=symbol, side=Side.BUY, price=ZERO, size_base=ZERO)
 
 
 def _answer(kind: type[OrderReport], report: OrderReport, status: OrderStatus, reason: str) -> OrderReport:

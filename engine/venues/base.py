@@ -78,6 +78,18 @@ class PlaceUnknown(OrderReport, frozen=True, kw_only=True):
     """Time-out or garbled answer: the order may rest there. A timeout is never a rejection (Q11)."""
 
 
+class Amended(OrderReport, frozen=True, kw_only=True):
+    """The venue took the amendment; `size_base` is the order's whole size now, or zero where it does not say yet."""
+
+
+class AmendRefused(OrderReport, frozen=True, kw_only=True):
+    """The venue's definite no to an amendment: the order, if it still rests, is as it was."""
+
+
+class AmendUnknown(OrderReport, frozen=True, kw_only=True):
+    """No clear answer to an amendment, or one that says that there is no such order: it may have filled."""
+
+
 @runtime_checkable
 class Exchange(MarketSource, Protocol):
     """An account at a venue. Every method may raise the errors of `engine.core.errors`.

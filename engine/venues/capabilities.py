@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
 from engine.market.summaries import Candle, Funding, Ticker
-from engine.market.types import Balance, Fill, MarketStatus, OrderReport
+from engine.market.types import Amendment, Balance, Fill, MarketStatus, OrderReport
 from engine.venues.base import MarketSource
 from engine.venues.channel import Channel
 
@@ -148,4 +148,22 @@ class CancelsAfter(Protocol):
 
     async def cancel_all_after(self, symbol: str, seconds: int) -> None:
         """Cancel every order of the account in this market after so long; 0 disarms. Each call replaces the last."""
+        ...
+
+
+@runtime_checkable
+class AmendsOrders(Protocol):
+    """A venue that makes a resting order smaller in its place: same id, same price, same turn in the queue.
+
+    Growing an order or moving its price loses the place wherever it is offered, which cancelling and placing anew do
+    just as well; so that is how they are done everywhere, and all of it at venues without this.
+    """
+
+    def amends(self, symbol: str) -> bool:
+        """Whether it does so in this market."""
+        ...
+
+    async def amend(self, amendments: Sequence[Amendment]) -> Sequence[OrderReport]:
+        """One of Amended, AmendRefused, AmendUnknown an order, in order. Raises NotReady, PermitLost or AuthRejected
+        when none was sent."""
         ...

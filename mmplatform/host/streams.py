@@ -59,8 +59,8 @@ _ORDER = {
 _NAMES = ", ".join(_ORDER)
 _UPDATED = """
     on conflict (deployment_id, client_order_id) do update set
-        venue_order_id = excluded.venue_order_id, filled_base = excluded.filled_base, status = excluded.status,
-        reason = excluded.reason, updated_at = excluded.updated_at
+        venue_order_id = excluded.venue_order_id, size_base = excluded.size_base, filled_base = excluded.filled_base,
+        status = excluded.status, reason = excluded.reason, updated_at = excluded.updated_at
 """
 """The token of an order stays that of the holder who sent it, whoever cancels it."""
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.execution.diff import Tolerance, difference
-from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
+from engine.execution.lifecycle import OrderEvent
+from engine.execution.tracker import OrderTracker, TrackedOrder
 from engine.market.types import Fill, OrderReport, OrderStatus, Quote, QuoteSet, Side
 from engine.testing import ManualClock
 

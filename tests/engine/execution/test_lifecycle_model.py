@@ -48,6 +48,7 @@ SETTINGS = {
     "levels": "3",
     "interval_ms": "500",
     "switches": '"@lag", "@manual"',
+    "more_executor": ", amend_in_place: true",
 }
 LOWEST, HIGHEST = 49950, 50050
 DRIFT = Fraction(HIGHEST, LOWEST)
@@ -100,6 +101,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(
         placing=st.lists(FATES, max_size=2),
         cancelling=st.lists(FATES, max_size=2),
+        amending=st.lists(FATES, max_size=2),
         asking=st.lists(FATES, max_size=3),
         news=st.lists(NEWS, max_size=6),
         lags_s=st.tuples(LAGS, LAGS),
@@ -110,17 +112,23 @@ class Lifecycle(RuleBasedStateMachine):
         self,
         placing: list[Fate],
         cancelling: list[Fate],
+        amending: list[Fate],
         asking: list[Fate],
         news: list[News],
         lags_s: tuple[float, float],
         dollars: int,
         seconds: float,
     ) -> None:
-        for kind, fates in (("place", placing), ("cancel", cancelling), ("ask", asking)):
+        for kind, fates in (("place", placing), ("cancel", cancelling), ("amend", amending), ("ask", asking)):
             self.world.fates[kind].extend(fates)
         self.world.news.extend(news)
         self.world.lag_s, self.world.fills_lag_s = lags_s
         self.mid = min(max(self.mid + dollars, LOWEST), HIGHEST)
+        self._run(self._book_and_wait(seconds))
+
+    @rule(size=st.sampled_from(["600", "420", "250"]), seconds=PAUSES)
+    def another_size_is_wanted(self, size: str, seconds: float) -> None:
+        self.desk.service.strategy.order_size_quote = D(size)  # type: ignore[attr-defined]
         self._run(self._book_and_wait(seconds))
 
     # Troubles end by themselves, or most of a long run would happen to a desk that cannot do anything.

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.execution.tracker import OrderEvent, OrderTracker
+from engine.execution.lifecycle import OrderEvent
+from engine.execution.tracker import OrderTracker
 from engine.market.types import Fill, OrderReport, OrderStatus, Quote, Side
 from engine.metrics.events import OrderChanged
 from engine.testing import ManualClock

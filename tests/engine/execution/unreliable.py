@@ -20,7 +20,7 @@ import msgspec
 from engine.core.decimals import ZERO
 from engine.core.errors import NotReady, OutcomeUnknown
 from engine.core.service import Restore
-from engine.market.types import Balance, Fill, OrderReport, OrderRequest, OrderStatus, Side
+from engine.market.types import Amendment, Balance, Fill, OrderReport, OrderRequest, OrderStatus, Side
 from engine.metrics.events import FillRecorded, OrderChanged
 from engine.testing import FakeVenue, ManualClock
 from engine.venues.base import MarketFeed
@@ -62,7 +62,7 @@ class World:
         self.truth.clock = clock
         self.truth.on_order.append(self._changed)
         self.truth.on_fill.append(self._filled)
-        self.fates: dict[str, deque[Fate]] = {"place": deque(), "cancel": deque(), "ask": deque()}
+        self.fates: dict[str, deque[Fate]] = {"place": deque(), "cancel": deque(), "amend": deque(), "ask": deque()}
         """What awaits the next messages of each kind; after them everything goes well."""
         self.news: deque[News] = deque()
         self.lag_s = self.fills_lag_s = 0.0
@@ -197,6 +197,16 @@ class Connection(FakeVenue):
         truth = self.world.truth
         truth.refuse = "insufficient balance" if fate.refused else ""
         answer = truth._place(order)
+        truth.refuse = ""
+        return answer
+
+    async def amend(self, amendments: Sequence[Amendment]) -> Sequence[OrderReport]:
+        return await self.world.call("amend", lambda fate: [self._shrink(each, fate) for each in amendments])
+
+    def _shrink(self, amendment: Amendment, fate: Fate) -> OrderReport:
+        truth = self.world.truth
+        truth.refuse = "no amendments today" if fate.refused else ""
+        answer = truth._amend(amendment)
         truth.refuse = ""
         return answer
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.core.clock import NS
 from engine.execution.activity import Activity, OwnFill
-from engine.execution.tracker import OrderEvent, OrderTracker, TrackedOrder
+from engine.execution.lifecycle import OrderEvent
+from engine.execution.tracker import OrderTracker, TrackedOrder
 from engine.market.rounding import Rounding
 from engine.market.types import Fill, Instrument, Price, Quote, Side
 from engine.marketmaking.base import Inventory, QuoteContext

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from engine.core.states import State
-from engine.execution.tracker import OrderEvent, OrderTracker
+from engine.execution.lifecycle import OrderEvent
+from engine.execution.tracker import OrderTracker
 from engine.market.types import Quote, QuoteSet, Side
 from engine.risk.base import RiskState
 from engine.testing import AURORA, ManualClock

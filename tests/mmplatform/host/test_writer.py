@@ -184,6 +184,14 @@ async def test_many_orders_at_once_are_written_as_exactly_as_one(writer, journal
     assert {row[4].total_seconds() for row in written} == {2}
 
 
+async def test_an_order_that_became_smaller_is_recorded_with_its_new_size(writer, journal, connect) -> None:
+    journal.emit(order(OrderStatus.OPEN))
+    assert await writer.settle(within_s=5)
+    journal.emit(msgspec.structs.replace(order(OrderStatus.OPEN, at_s=1), size_base=Decimal("12.5")))
+    assert await writer.settle(within_s=5)
+    assert await rows(connect, "select size_base::text, status from monitoring_order") == [("12.5", "open")]
+
+
 async def test_an_order_that_cannot_be_sent_among_many_costs_only_its_own_holder_theirs(
     desk, writer, journal, told, connect
 ) -> None:
