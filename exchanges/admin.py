@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from clients.admin_site import ReadOnlyAdmin, RecordAdmin
-from exchanges.models import AccountCheck, ExchangeAccount, Market, MarketChange, SealedCredentials, Venue
+from exchanges.models import AccountCheck, BookLook, ExchangeAccount, Market, MarketChange, SealedCredentials, Venue
 
 
 @admin.register(Venue)
@@ -84,3 +84,12 @@ class MarketChangeAdmin(ReadOnlyAdmin):
     list_filter = ("fact", "market__venue")
     list_select_related = ("market__venue",)
     search_fields = ("market__symbol",)
+
+
+@admin.register(BookLook)
+class BookLookAdmin(ReadOnlyAdmin):
+    list_display = ("venue", "symbol", "seen_at", "problem", "asked_at", "asked_by")
+    list_filter = ("venue",)
+    list_select_related = ("venue", "asked_by")
+    search_fields = ("symbol",)
+    exclude = ("book",)

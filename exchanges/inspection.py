@@ -14,14 +14,19 @@ from engine.core.errors import EngineError, NotReady, Refused
 from engine.core.params import parameters_of
 from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
 from engine.venues.account_report import AccountReport, ReportsAccount
+from engine.venues.base import MarketSource
 from engine.venues.credentials import Credentials, Keyring, no_credentials
 from engine.venues.market_listing import Listing, ListsMarkets
+from engine.venues.still import SeenBook
 from exchanges.models import Venue
 
 T = TypeVar("T")
 
 PATIENCE_S = 45.0
 """A venue that loads a few thousand markets over a slow line takes ten."""
+BOOK_WITHIN_S = 15.0
+LEVELS = 400
+"""Of a book, a side: more than any venue streams by default."""
 
 
 @sensitive_variables("credentials")
@@ -43,6 +48,23 @@ def read_markets(venue: Venue) -> Listing:
         if not isinstance(component, ListsMarkets):
             raise Refused(f"{venue.component} cannot be asked what it trades.")
         return await component.listing()
+
+    return visit(venue, question)
+
+
+def look_at_book(venue: Venue, symbol: str) -> SeenBook:
+    """The book of one market as it is now. Raises EngineError, by remedy."""
+
+    async def question(component: Component) -> SeenBook:
+        if not isinstance(component, MarketSource):
+            raise Refused(f"{venue.component} shows no books.")
+        feed, clock = component.feed(symbol), component.runtime.clock
+        give_up_at = clock.monotonic() + BOOK_WITHIN_S
+        while feed.received_at is None or feed.problem or feed.book.mid is None:
+            if clock.monotonic() > give_up_at:
+                raise NotReady(f"{venue} showed no book of {symbol} within {BOOK_WITHIN_S:g} s. {feed.problem}".strip())
+            await clock.sleep_until(clock.monotonic() + 0.02)
+        return SeenBook.of(feed, ts_ns=clock.now_ns(), levels=LEVELS)
 
     return visit(venue, question)
 

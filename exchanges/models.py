@@ -88,6 +88,33 @@ class MarketChange(models.Model):
         return f"{self.market.symbol} {self.fact}: {self.old or '–'} → {self.new or '–'}"
 
 
+class BookLook(models.Model):
+    """The last look at a market's book, taken by a worker without keys, for whoever wants to try something on it.
+
+    One row a market: the next look takes the place of the last one. Nobody's orders depend on it.
+    """
+
+    venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="looks")
+    symbol = models.CharField(max_length=60)
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    tried_at = models.DateTimeField(null=True, blank=True, help_text="When a worker last answered, well or not.")
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="When the book below was there.")
+    book = models.JSONField(null=True, blank=True, help_text="As engine.venues.still.SeenBook writes it.")
+    problem = models.TextField(blank=True, help_text="Why the last attempt failed, in words.")
+
+    class Meta:
+        ordering = ["venue", "symbol"]
+        constraints = [models.UniqueConstraint(fields=["venue", "symbol"], name="one_look_per_market")]
+
+    def __str__(self) -> str:
+        return f"the book of {self.symbol} at {self.venue}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.tried_at is None or self.asked_at > self.tried_at
+
+
 class ExchangeAccount(models.Model):
     """A client's account at a venue. Paper accounts live in our record alone and hold no credentials.
 

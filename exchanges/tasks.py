@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from exchanges import catalogue, checks, markets
+from exchanges import catalogue, checks, looks, markets
 from exchanges.catalogue import claims_of, claims_read
 from exchanges.checks import checks_run
-from exchanges.inspection import ask, read_markets
+from exchanges.inspection import ask, look_at_book, read_markets
+from exchanges.looks import looks_take
 from exchanges.markets import due, synchronise
 
 AT_ONCE = 2
@@ -18,6 +19,12 @@ AT_ONCE = 2
 def check_accounts() -> int:
     """Make every check that was asked for. Called when one is; the beat looks for what nobody was called for."""
     return checks_run(ask)
+
+
+@shared_task(name=looks.TASK, ignore_result=True)
+def look_at_books() -> int:
+    """Take every look at a book that was asked for. Returns how many."""
+    return looks_take(look_at_book)
 
 
 @shared_task(name=markets.TASK, ignore_result=True)

@@ -87,6 +87,11 @@ app.conf.update(
             "schedule": 30.0,
             "options": {"expires": 25},
         },
+        "look at books": {
+            "task": "exchanges.look_at_books",
+            "schedule": 30.0,
+            "options": {"expires": 25},
+        },
         "synchronise markets": {
             "task": "exchanges.synchronise_markets",
             "schedule": 20.0,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from monitoring.views import deployments, desk, mandates, panels, portal, replays, reports, series
+from monitoring.views import deployments, desk, mandates, panels, portal, prediction, replays, reports, series
 
 app_name = "monitoring"
 
@@ -21,6 +21,8 @@ urlpatterns = [
     path("deployments/<int:pk>/sessions/", reports.deployment_sessions, name="deployment_sessions"),
     path("deployments/<int:pk>/report/", reports.deployment_report, name="deployment_report"),
     path("deployments/<int:pk>/report/<int:report>/", reports.stored_report, name="stored_report"),
+    path("strategies/<int:pk>/prediction/", prediction.draft, name="prediction"),
+    path("strategies/<int:pk>/r<int:number>/prediction/", prediction.revision, name="revision_prediction"),
     path("replays/", replays.replays, name="replays"),
     path("replays/<int:pk>/", replays.replay, name="replay"),
     path("replays/<int:pk>/report/", replays.report, name="replay_report"),

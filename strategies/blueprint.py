@@ -82,6 +82,8 @@ class RecordingFacts:
 
     path: str
     speed: str = "max"
+    skip_s: Decimal = Decimal(0)
+    """How much of its beginning is passed over."""
 
 
 def blueprint(
@@ -249,6 +251,8 @@ def _replayed(spec: Tree, market: MarketFacts, recording: RecordingFacts | None)
     if recording is None:
         raise BlueprintError("A replay needs a recording; choose one.")
     args: Tree = {"path": recording.path, "symbol": (spec.get("args") or {}).get("symbol", market.symbol)}
+    if recording.skip_s:
+        args["skip_s"] = recording.skip_s
     if recording.speed != "max":
         try:
             args["speed"] = Decimal(recording.speed)

@@ -6,6 +6,7 @@ is, with both texts.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
@@ -84,10 +85,11 @@ def obligations_in_force(mandate: Mandate) -> list[Obligation]:
     return sorted(latest, key=lambda each: (order.index(Kpi(each.kpi)), each.band_bps or 0))
 
 
-def usual_funding(strategy: Strategy, yaml: str) -> dict[str, Decimal]:
+def usual_funding(strategy: Strategy, yaml: str, *, price: Decimal | None = None) -> dict[str, Decimal]:
     """What a deployment on paper opens with, by asset: as the mandate's last one, else what its limits could need.
 
-    An asset is left out when nothing tells how much of it that would be.
+    price: where the market stands, if that is known. An asset is left out when nothing tells how much of it that
+    would be.
     """
     base, quote = strategy.mandate.base, strategy.mandate.quote
     last = Deployment.objects.filter(mandate=strategy.mandate, mode=Mode.PAPER).order_by("pk").last()
@@ -97,10 +99,9 @@ def usual_funding(strategy: Strategy, yaml: str) -> dict[str, Decimal]:
     if limit is None:
         return {}
     anchor = (strategy.market.component_args or {}).get("anchor_price") if strategy.market else None
-    try:
-        price = Decimal(str(anchor)) if anchor else None
-    except InvalidOperation:
-        price = None
+    if price is None and anchor:
+        with suppress(InvalidOperation):
+            price = Decimal(str(anchor))
     return {quote: neat(limit), **({base: neat(limit / price)} if price else {})}
 
 

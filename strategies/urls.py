@@ -1,6 +1,6 @@
 from django.urls import path
 
-from strategies.views import catalog, controls, drafts, kills, prediction, revisions, strategies
+from strategies.views import catalog, controls, drafts, kills, revisions, strategies
 
 app_name = "strategies"
 
@@ -14,8 +14,6 @@ urlpatterns = [
     path("strategies/<int:pk>/edit/", drafts.edit, name="edit"),
     path("strategies/<int:pk>/pulse/", drafts.pulse, name="pulse"),
     path("strategies/<int:pk>/export/", drafts.export, name="export"),
-    path("strategies/<int:pk>/prediction/", prediction.draft, name="prediction"),
-    path("strategies/<int:pk>/r<int:number>/prediction/", prediction.revision, name="revision_prediction"),
     path("strategies/<int:pk>/review/", revisions.review, name="review"),
     path("strategies/<int:pk>/r<int:number>/", revisions.revision, name="revision"),
     path("strategies/<int:pk>/r<int:number>/deploy/", revisions.deploy, name="deploy"),

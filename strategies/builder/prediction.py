@@ -1,37 +1,33 @@
-"""The book a draft would post: its own strategy, modifiers and guard, run on a simulated market until they quote.
+"""The book a draft would post: its own strategy, modifiers and guard, run on paper in this process until they quote.
 
-Nothing leaves the process: the venue is the simulation itself, orders are on paper, sinks are replaced by memory. A
-draft with a part that would reach out (another venue, a connection) is not predicted here, and the answer says so.
+Nothing leaves the process, whatever the stage (`stages`): a draft with a part that would reach out is not predicted
+here, and the answer says so.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from engine.core.config import ConfigError, check_config
+import msgspec
+
+from engine.core.config import ConfigError
 from engine.core.container import Container
 from engine.core.decimals import BPS, ZERO
 from engine.core.errors import EngineError
+from engine.core.scheduler import Scheduler
 from engine.market.types import Side
-from engine.metrics.base import Sink
+from engine.metrics.events import RecordingEnded
 from engine.testing.clock import ManualClock
-from strategies.blueprint import BlueprintError, blueprint
-from strategies.builder.ground import Ground
-from strategies.choices import Mode
-
-SIMULATED = "exchanges.simulated"
-WITHIN = ("exchanges.paper", SIMULATED, "prices.", "marketmaking", "risk.", "killswitches.", "listeners.", "metrics.")
-"""Ids, or beginnings of them, of what runs here as it is."""
+from strategies.builder.stages import CannotStage, Stage
 
 SETTLED_S, PATIENCE_S = 15, 60
 """Market seconds after which a draft that quotes is looked at, for estimators want to see some returns first; and after
 which one that does not is given up."""
-WALL_S = 4.0
+WALL_S = 8.0
 """Machine seconds for all of it."""
 MARKET_LEVELS = 400
 
@@ -59,6 +55,13 @@ class Prediction:
     orders: tuple[Order, ...] = ()
     market: tuple[Order, ...] = ()
     waited_s: int = 0
+    seen_ns: int = 0
+    """When the book looked at was there: of the recording, of the venue, or of the simulation."""
+
+    @property
+    def was_tried(self) -> bool:
+        """It ran; without orders, `reason` says why it would not quote."""
+        return bool(self.orders) or self.waited_s > 0
 
     def side(self, side: str) -> list[Order]:
         return [order for order in self.orders if order.side == side]
@@ -86,68 +89,100 @@ class Prediction:
         return sum((order.size for order in self.side("sell")), ZERO)
 
 
-def predict(yaml: str, ground: Ground, funding: Mapping[str, Decimal]) -> Prediction:
-    """Run the draft until it quotes, and look. Without an event loop in this thread only."""
-    if ground.market is None or ground.market.component != SIMULATED:
-        where = ground.market.component if ground.market else "no market yet"
-        return Prediction(
-            reason=f"A book is predicted on simulated markets, and this draft is for {where}: no page opens a "
-            "connection to a venue. Play it a recording of the market instead."
-        )
+def predict(stage: Callable[[], Stage]) -> Prediction:
+    """Run a draft until it quotes, and look. Without an event loop in this thread only."""
     try:
-        document = blueprint(
-            yaml=yaml, mode=Mode.PAPER, market=ground.market, registry=ground.registry, funding=funding
-        )
-        tree = document.tree
-        for name, node in tree["components"].items():
-            entry = ground.catalog.entries.get(str(node.get("id")))
-            if entry is not None and Sink in entry.seams:
-                tree["components"][name] = {"id": "sinks.memory"}
-            elif not str(node.get("id")).startswith(WITHIN):
-                return Prediction(reason=f"{name} is {node.get('id')}, which would reach out: it is not run here.")
-        container = Container(
-            check_config(document, registry=ground.registry), ground.registry, clock=(clock := ManualClock())
-        )
-    except (ConfigError, BlueprintError) as error:
+        return asyncio.run(_Look(stage()).look())
+    except CannotStage as error:
+        return Prediction(reason=str(error))
+    except ConfigError as error:
         return Prediction(reason=f"The draft would not run: {error}")
-    return asyncio.run(_until_it_quotes(container, clock))
 
 
-async def _until_it_quotes(container: Container, clock: ManualClock) -> Prediction:
-    service: Any = container.service
-    started = time.monotonic()
-    waited = 0
-    try:
-        await container.load()
-        await container.begin()
-        await container.service.start("a prediction")
-        while waited < PATIENCE_S and time.monotonic() - started < WALL_S and not container.fault:
-            await clock.advance(1)
-            waited += 1
-            if waited >= SETTLED_S and service.quotes.quotes:
-                break
-        if container.fault:
-            return Prediction(reason=f"It failed: {container.fault}.", waited_s=waited)
+class _Look:
+    """One run of a stage, looked at once a market second by a job of its own timetable: the same in every run."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._clock = stage.clock
+        self._scheduler = Scheduler(stage.clock)
+        self._found: Prediction | None = None
+        self._over = asyncio.Event()
+        self._waited = 0
+        self._container = Container(
+            stage.config,
+            stage.registry,
+            clock=stage.clock,
+            scheduler=self._scheduler,
+            on_fault=lambda reason: self._over.set(),
+            on_event=self._hear,
+        )
+
+    async def look(self) -> Prediction:
+        container = self._container
+        try:
+            await container.load()
+            await container.begin()
+            await container.service.start("a prediction")
+            self._scheduler.every(1.0, self._second, name="look", phase_s=1.0)
+            try:
+                async with asyncio.timeout(WALL_S):
+                    await self._run()
+            except TimeoutError:
+                if self._found is None:
+                    sentence = f"It took longer than {WALL_S:g} s of this machine's time, so it was given up"
+                    return Prediction(reason=f"{sentence}, {self._waited} s after its start.", waited_s=self._waited)
+            if container.fault:
+                return Prediction(reason=f"It failed: {container.fault}.", waited_s=self._waited)
+            return self._found or self._as_it_stands()
+        except EngineError as error:
+            return Prediction(reason=f"It did not start: {error}")
+        finally:
+            await container.unload()
+            await self._scheduler.stop()
+
+    async def _run(self) -> None:
+        """Let market time pass: by hand, or as the recording moves it."""
+        if not isinstance(self._clock, ManualClock):
+            await self._over.wait()
+            return
+        self._scheduler.start()
+        while not self._over.is_set():
+            await self._clock.advance(1)
+
+    async def _second(self) -> None:
+        self._waited += 1
+        service: Any = self._container.service
+        if self._found is None and self._waited >= SETTLED_S and service.quotes.quotes:
+            self._found = self._as_it_stands()
+        if self._found is not None or self._waited >= PATIENCE_S:
+            self._over.set()
+
+    def _hear(self, event: msgspec.Struct) -> None:
+        if isinstance(event, RecordingEnded):
+            if self._found is None:
+                self._found = self._as_it_stands()
+            self._over.set()
+
+    def _as_it_stands(self) -> Prediction:
+        service: Any = self._container.service
         quotes, book = service.quotes, service.feed.book
         mid = book.mid
         if not quotes.quotes or mid is None:
-            return Prediction(reason=quotes.reason or "It posted nothing.", notes=service.notes, waited_s=waited)
+            reason = quotes.reason or service.feed.problem or "It posted nothing."
+            return Prediction(reason=reason, notes=service.notes, waited_s=self._waited)
         return Prediction(
             notes=tuple(service.notes),
             mid=mid,
-            market_spread_bps=(book.best_ask - book.best_bid) / mid * BPS,
+            market_spread_bps=book.spread_bps or ZERO,
             orders=tuple(_order(quote.side, quote.price, quote.size_base, mid) for quote in quotes.quotes),
             market=tuple(
                 _order(side, level.price, level.size_base, mid)
                 for side in (Side.BUY, Side.SELL)
                 for level in book.top(side, MARKET_LEVELS)
             ),
-            waited_s=waited,
+            waited_s=self._waited,
+            seen_ns=service.feed.book_ts_ns,
         )
-    except EngineError as error:
-        return Prediction(reason=f"It did not start: {error}")
-    finally:
-        await container.unload()
 
 
 def _order(side: Side, price: Decimal, size: Decimal, mid: Decimal) -> Order:

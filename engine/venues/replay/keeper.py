@@ -189,6 +189,9 @@ class BookKeeper:
             return
         if message.update_id < self._last_id:
             return
+        if self.silent:
+            self._top = message  # laid over the book by the next depth update: nobody looks before that
+            return
         self._lift()
         if message.update_id == self._last_id:
             self._compare(message)

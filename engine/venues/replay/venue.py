@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import Annotated
 
+from engine.core.clock import NS
 from engine.core.component import Component
 from engine.core.decimals import ZERO
 from engine.core.errors import NotReady, RecordingDamaged
-from engine.core.params import Bps, Factor, Flag, Money, PathText, Price, Size, Text
+from engine.core.params import Bps, Factor, Flag, Money, PathText, Price, Seconds, Size, Text
 from engine.core.states import State
 from engine.market.types import Instrument
 from engine.metrics.events import Event, Notice, RecordingEnded, RecordingProgress, StateChanged
 from engine.rehearsal.clock import ReplayClock
 from engine.venues.base import MarketFeed
 from engine.venues.recordings import Recording, open_recording, plain
-from engine.venues.recordings.messages import Damaged
+from engine.venues.recordings.messages import Damaged, Message
 from engine.venues.replay.instrument import steps_of, unified
 from engine.venues.replay.keeper import BookKeeper
 
@@ -61,6 +64,9 @@ class Replay(Component):
             Decimal, Bps(gt=0, help="A print further than this outside the best prices is reported and left out")
         ] = Decimal(100),
         wait_for_start: Annotated[bool, Flag(help="Begin to play only when the service starts")] = True,
+        skip_s: Annotated[
+            Decimal, Seconds(ge=0, help="How much of the beginning is read for its book alone, before the clock starts")
+        ] = ZERO,
     ) -> None:
         self.path = path
         self.symbol = symbol
@@ -73,6 +79,7 @@ class Replay(Component):
         self.taker_fee_bps = taker_fee_bps
         self.off_market_bps = off_market_bps
         self.wait_for_start = wait_for_start
+        self.skip_s = skip_s
         self._feed: MarketFeed | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -91,7 +98,8 @@ class Replay(Component):
         # Looking through a file takes a tenth of a second: others on this loop must not wait for it.
         self._recording = await asyncio.to_thread(open_recording, self.path, self.symbol)
         instrument = await asyncio.to_thread(self._instrument, self._recording)
-        clock.start(self._recording.first_ns)
+        self._first_ns = self._recording.first_ns + int(self.skip_s * NS)
+        clock.start(self._first_ns)
         self._feed = MarketFeed(instrument, source=f"recording {self.path}")
         self._keeper = BookKeeper(
             self._feed,
@@ -161,12 +169,13 @@ class Replay(Component):
                 "missing_snapshot",
                 "The recording begins without a snapshot of the book: it is played on its best prices, without depth.",
             )
-        clock.roll()
         problem, messages = "", 0
-        last_ns = recording.first_ns
+        last_ns = self._first_ns
         turn = told = time.perf_counter()
         try:
-            for message in recording.messages():
+            left = await self._skip(recording.messages())
+            clock.roll()
+            for message in left:
                 messages += 1
                 if isinstance(message, Damaged):
                     keeper.apply(message)
@@ -210,6 +219,24 @@ class Replay(Component):
         keeper.silent = False
         keeper.findings.clear()
         self._notice("info", f"The book was built from {self._recording.warm_up.path}, which this recording continues.")
+
+    async def _skip(self, messages: Iterator[Message]) -> Iterator[Message]:
+        """Read the beginning for its book alone. Returns what is left to play."""
+        if not self.skip_s:
+            return messages
+        keeper = self._keeper
+        keeper.silent = True
+        turn = time.perf_counter()
+        for message in messages:
+            if not isinstance(message, Damaged) and message.ts_ns >= self._first_ns:
+                keeper.silent = False
+                return chain([message], messages)
+            keeper.apply(message)
+            if time.perf_counter() - turn > HOG_S:
+                await asyncio.sleep(0)
+                turn = time.perf_counter()
+        keeper.silent = False
+        return iter(())
 
     async def _reach(self, monotonic: float) -> None:
         """Let market time come to a stamp, at the speed asked for, running every job that is due on the way."""

@@ -343,3 +343,21 @@ async def test_raw_captures_of_other_venues_play_to_a_trusted_book(name: str, sy
     assert set(ended.findings) <= {"crossed_books", "missing_prints"}
     assert player.feed.received_at is not None
     assert player.feed.book.best_bid < player.feed.book.best_ask  # type: ignore[operator]
+
+
+async def test_what_is_skipped_leaves_its_book_and_nothing_else(tmp_path: Path) -> None:
+    tape = Tape().snapshot().depth(bids=[("99.96", "3.000")]).print("100.05", "0.500")
+    tape.depth(asks=[("100.04", "1.000")]).print("100.04", "0.250").depth(bids=[("99.97", "2.000")])
+    player = Player(tape.save(tmp_path / "aurusdt.gz"), skip_s=D("0.35"))
+    ended = await player.play()
+    assert player.books[0] == (START_NS + 600 * MS, D("99.97"), D("100.04"), "")
+    assert player.feed.book.size_at(Side.BUY, D("99.96")) == 3
+    assert [trade.price for trade in player.trades] == [D("100.04")]
+    assert ended.findings == {}
+
+
+async def test_a_recording_skipped_to_beyond_its_end_is_over_at_once(tmp_path: Path) -> None:
+    player = Player(Tape().snapshot().depth().save(tmp_path / "aurusdt.gz"), skip_s=D(60))
+    await player.play()
+    assert player.trades == []
+    assert player.feed.problem == "the recording is over"

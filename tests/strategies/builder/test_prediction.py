@@ -7,8 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from strategies.builder.ground import Ground
 from strategies.builder.layout import sheet_of
-from strategies.builder.prediction import Order, Prediction, predict
+from strategies.builder.prediction import Order, Prediction
+from strategies.builder.prediction import predict as predicted
+from strategies.builder.stages import simulated
 from strategies.builder.starters import begun, starters
 from strategies.builder.verdicts import Promise, Verdict, picture, verdicts
 from tests.strategies.builder.test_edits import MARKET, ON_A_MARKET, TEXT
@@ -18,6 +21,10 @@ FUNDING = {"ACORN": Decimal(10_000), "USDT": Decimal(5_000)}
 SPREAD = Promise(kpi="spread", max_spread_bps=Decimal(60))
 DEPTH = Promise(kpi="depth", band_bps=Decimal(200), min_depth_quote=Decimal(1000))
 UPTIME = Promise(kpi="uptime", band_bps=Decimal(50))
+
+
+def predict(text: str, ground: Ground, funding: dict[str, Decimal]) -> Prediction:
+    return predicted(lambda: simulated(text, ground, funding))
 
 
 def judged(prediction: Prediction, *promises: Promise) -> list[Verdict]:
@@ -81,7 +88,7 @@ def test_what_does_not_quote_says_why() -> None:
 @pytest.mark.parametrize(
     ("text", "market", "sentence"),
     [
-        (TEXT, replace(MARKET, component="exchanges.ccxt.kraken"), "no page opens a connection to a venue"),
+        (TEXT, replace(MARKET, component="exchanges.ccxt.kraken"), "no simulated market here"),
         (TEXT + "  web: {id: http.session, args: {base_url: 'https://x.example'}}\n", MARKET, "would reach out"),
         (TEXT + "  far: {id: exchanges.ccxt.okx}\n", MARKET, "would reach out"),
         ("[", MARKET, "would not run"),
