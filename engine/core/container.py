@@ -19,6 +19,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from engine.core.change import LiveChange, NeedsRestart, live_changes
 from engine.core.clock import Clock, SystemClock
 from engine.core.component import AlwaysPermitted, Component, Hear, Identity, Permit, Runtime, Secure, at_once
 from engine.core.config import ComponentSpec, Config, ConfigError, Problem, Reference, load_order
@@ -31,7 +32,7 @@ from engine.core.meter import Meter
 from engine.core.params import lacks, parameters_of
 from engine.core.plugins import Registry
 from engine.core.scheduler import JobScope, Scheduler
-from engine.core.service import Restore, Service
+from engine.core.service import Restore, Service, Ticks
 from engine.core.states import Trigger
 from engine.core.watchdog import running, unwatched, watched_for
 from engine.execution.rates import NewBudget
@@ -99,6 +100,7 @@ class Container:
         self._context.run(setcontext, MONEY.copy())
         self._context.run(bind_identity, self.identity, trace_id=trace_id or token_hex(8))
         self._context.run(running.set, lambda error: self._fail(config.service, error))
+        self._registry = registry
         self._phase = "built"
         self._failure: BaseException | None = None
         self._fault_task: asyncio.Task[None] | None = None
@@ -181,6 +183,28 @@ class Container:
             except LeftTheLoop as error:
                 self._fail(self.config.service, error)
                 raise
+
+    async def change(self, config: Config) -> tuple[LiveChange, ...]:
+        """Go on with another configuration that differs in live parameters alone: all of it between two ticks, or none.
+
+        Raises ConfigError when a constructor refuses a value, NeedsRestart when the two differ in more.
+        """
+        # Constructors only remember, so a second tree costs nothing and says what a restart would have said.
+        fresh = self._context.run(_build, config, self._registry)
+        changes = live_changes(self.config, config, self._registry)
+        for change in changes:
+            if change.parameter not in getattr(self.components[change.component], "__dict__", ()):
+                raise NeedsRestart(f"{change.component} does not keep {change.parameter} where it could be changed")
+
+        def apply() -> None:
+            for change in changes:
+                value = getattr(fresh[change.component], change.parameter)
+                setattr(self.components[change.component], change.parameter, value)
+            self.config = config
+
+        if changes:
+            await cast(Ticks, self.service).between_ticks(apply)
+        return changes
 
     def _enter(self, old: str, new: str) -> None:
         if self._phase != old:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
@@ -43,6 +44,15 @@ class TakesOver(Protocol):
 
     async def clear_leftovers(self) -> None:
         """Cancel every order an earlier holder left resting. The state stays what it is."""
+        ...
+
+
+@runtime_checkable
+class Ticks(Protocol):
+    """A service that works in turns, each of which must see one set of parameters from its beginning to its end."""
+
+    async def between_ticks(self, act: Callable[[], None]) -> None:
+        """Have something done while no turn is under way; at once when none is, even if none ever comes."""
         ...
 
 

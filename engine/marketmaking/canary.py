@@ -19,7 +19,7 @@ class Canary(Live):
         *,
         exchange: Exchange,
         symbol: Annotated[str, Symbol(help="Market to trade")],
-        share: Annotated[Decimal, Share(gt=0, help="Part of each wanted size that is really sent")],
+        share: Annotated[Decimal, Share(gt=0, live=True, help="Part of each wanted size that is really sent")],
         response_timeout_s: Annotated[
             Decimal, Seconds(gt=0, le=60, help="An order or cancel not answered for this long is unknown")
         ] = Decimal(5),
@@ -40,5 +40,5 @@ class Canary(Live):
             audit_every_s=audit_every_s,
             max_order_age_s=max_order_age_s,
             dead_mans_switch=dead_mans_switch,
+            share=share,
         )
-        self.share = share

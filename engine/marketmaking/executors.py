@@ -8,7 +8,7 @@ from typing import Annotated, Protocol, runtime_checkable
 
 from engine.core.component import Component
 from engine.core.decimals import ONE
-from engine.core.params import Collaborator, Flag, Seconds, Symbol
+from engine.core.params import Collaborator, Flag, Seconds, Share, Symbol
 from engine.execution.activity import Activity
 from engine.execution.dead_mans_switch import DeadMansSwitch
 from engine.execution.diff import Plan
@@ -95,8 +95,6 @@ class Executor(Protocol):
 class Live(Component):
     """Send orders to the venue."""
 
-    share = ONE
-
     def __init__(
         self,
         *,
@@ -118,9 +116,11 @@ class Live(Component):
             bool,
             Flag(help="Reduce an order that is too large without losing its place, where the venue can", live=True),
         ] = False,
+        share: Annotated[Decimal, Share(gt=0, live=True, help="Part of each wanted size that is really sent")] = ONE,
     ) -> None:
         self.exchange = exchange
         self.symbol = symbol
+        self.share = share
         self.max_order_age_s = max_order_age_s
         self.dead_mans_switch = dead_mans_switch
         self.response_timeout_s = response_timeout_s

@@ -20,18 +20,18 @@ class InventorySpread(Component):
         self,
         *,
         base_spread_bps: Annotated[
-            Decimal, Bps(gt=0, lt=20000, help="Innermost bid to innermost ask, of the reference price")
+            Decimal, Bps(gt=0, lt=20000, live=True, help="Innermost bid to innermost ask, of the reference price")
         ] = Decimal(10),
-        order_size_quote: Annotated[Decimal, Money(gt=0, help="Size of one order")] = Decimal(100),
+        order_size_quote: Annotated[Decimal, Money(gt=0, live=True, help="Size of one order")] = Decimal(100),
         inventory_skew_factor: Annotated[
-            Decimal, Factor(ge=0, le=10, help="How much of the half-spread a full position moves both sides")
+            Decimal, Factor(ge=0, le=10, live=True, help="How much of the half-spread a full position moves both sides")
         ] = Decimal("0.5"),
         max_position_quote: Annotated[
-            Decimal, Money(gt=0, help="Position at which the move against the inventory is full")
+            Decimal, Money(gt=0, live=True, help="Position at which the move against the inventory is full")
         ] = Decimal(10000),
-        num_levels: Annotated[int, Count(ge=1, le=50, help="Price levels a side")] = 1,
+        num_levels: Annotated[int, Count(ge=1, le=50, live=True, help="Price levels a side")] = 1,
         level_spacing_bps: Annotated[
-            Decimal, Bps(ge=0, lt=10000, help="Distance between levels, of the reference price")
+            Decimal, Bps(ge=0, lt=10000, live=True, help="Distance between levels, of the reference price")
         ] = Decimal(5),
     ) -> None:
         self.base_spread_bps = base_spread_bps

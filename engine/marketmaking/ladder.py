@@ -18,11 +18,11 @@ class Ladder(Component):
     def __init__(
         self,
         *,
-        half_spread_bps: Annotated[Decimal, Bps(gt=0, lt=10000, help="Reference price to innermost quote")],
-        size_base: Annotated[Decimal, Size(gt=0, help="Size of one order")],
-        levels: Annotated[int, Count(ge=1, le=50, help="Orders a side")] = 1,
+        half_spread_bps: Annotated[Decimal, Bps(gt=0, lt=10000, live=True, help="Reference price to innermost quote")],
+        size_base: Annotated[Decimal, Size(gt=0, live=True, help="Size of one order")],
+        levels: Annotated[int, Count(ge=1, le=50, live=True, help="Orders a side")] = 1,
         level_spacing_bps: Annotated[
-            Decimal, Bps(ge=0, lt=10000, help="Distance between levels, of the reference price")
+            Decimal, Bps(ge=0, lt=10000, live=True, help="Distance between levels, of the reference price")
         ] = Decimal(5),
     ) -> None:
         self.half_spread_bps = half_spread_bps

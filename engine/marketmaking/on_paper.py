@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from engine.core.params import Bps, Millis, Size, Symbol
+from engine.core.decimals import ONE
+from engine.core.params import Bps, Millis, Share, Size, Symbol
 from engine.marketmaking.executors import Live
 from engine.venues.base import MarketSource
 from engine.venues.paper.exchange import PaperExchange
@@ -32,6 +33,7 @@ class Paper(Live):
             Decimal | None, Bps(help="Empty: as the instrument states; negative is a rebate")
         ] = None,
         taker_fee_bps: Annotated[Decimal | None, Bps(help="Empty: as the instrument states")] = None,
+        share: Annotated[Decimal, Share(gt=0, live=True, help="Part of each wanted size that is really sent")] = ONE,
     ) -> None:
         self._paper = PaperExchange(
             market=market,
@@ -43,7 +45,7 @@ class Paper(Live):
             maker_fee_bps=maker_fee_bps,
             taker_fee_bps=taker_fee_bps,
         )
-        super().__init__(exchange=self._paper, symbol=symbol)
+        super().__init__(exchange=self._paper, symbol=symbol, share=share)
 
     async def load(self) -> None:
         self._paper.name, self._paper.runtime = self.name, self.runtime

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated
@@ -97,6 +97,7 @@ class MarketMaking(Component):
         self._mark: Decimal | None = None
         self._left = ""
         self._ticking = False
+        self._between: list[Callable[[], None]] = []
         self._requested_ns = 0
         self._swept = asyncio.Event()
         self._resets = 0
@@ -289,6 +290,24 @@ class MarketMaking(Component):
         finally:
             self._ticking = False
             self.tick_us = (time.perf_counter() - began) * 1e6
+            for act in self._between:
+                act()
+            self._between.clear()
+
+    async def between_ticks(self, act: Callable[[], None]) -> None:
+        """Parameters change here: a quote must not be wanted by one set of them and admitted by another."""
+        if not self._ticking:
+            act()
+            return
+        done = asyncio.get_running_loop().create_future()
+
+        def at_the_end() -> None:
+            act()
+            if not done.done():
+                done.set_result(None)
+
+        self._between.append(at_the_end)
+        await done
 
     async def _stand_by(self) -> None:
         """Nothing of ours should rest now. What comes up all the same, a request long given up, say, is cancelled."""

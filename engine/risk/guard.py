@@ -37,19 +37,24 @@ class Limits(Component):
         max_position_quote: Annotated[
             Decimal,
             Money(
-                gt=0, help="Largest position either way, at the reference price, if every order filled", example=2000
+                gt=0,
+                live=True,
+                help="Largest position either way, at the reference price, if every order filled",
+                example=2000,
             ),
         ],
-        max_loss_quote: Annotated[Decimal, Money(gt=0, help="Largest loss since the session began", example=250)],
-        max_order_size_quote: Annotated[Decimal, Money(gt=0, help="Largest single order", example=200)],
+        max_loss_quote: Annotated[
+            Decimal, Money(gt=0, live=True, help="Largest loss since the session began", example=250)
+        ],
+        max_order_size_quote: Annotated[Decimal, Money(gt=0, live=True, help="Largest single order", example=200)],
         max_open_notional_quote: Annotated[
-            Decimal, Money(gt=0, help="Largest sum of all resting orders", example=2000)
+            Decimal, Money(gt=0, live=True, help="Largest sum of all resting orders", example=2000)
         ],
         price_band_bps: Annotated[
             Decimal, Bps(gt=0, le=10000, help="Furthest an order may stand from the reference price")
         ] = Decimal(500),
         max_orders_per_s: Annotated[
-            int, PerSecond(ge=1, help="New orders in any second; cancels are never held back")
+            int, PerSecond(ge=1, live=True, help="New orders in any second; cancels are never held back")
         ] = 10,
     ) -> None:
         self.max_position_quote = max_position_quote
