@@ -6,6 +6,7 @@ A revision names the venue itself. What the mode and the market of a deployment 
     replay    the same, and the public source is a recording
     shadow    the executor becomes the one that sends nothing
     live      the venue opens the deployment's account; every other venue of the file stays without one
+    share     less than one, as of a canary: every executor sends that part of what it would have sent
     always    facts of the market (tick, lot, fees) and the sinks of a host
 """
 
@@ -18,6 +19,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from engine.core.config import ConfigError, Document, parse
+from engine.core.decimals import ONE, WIDE
 from engine.core.errors import EngineError
 from engine.core.params import Kind, parameters_of
 from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
@@ -30,6 +32,7 @@ PUBLIC = "_public"
 GROUP = "service.group"
 SENDING = ("marketmaking.executors.live", "marketmaking.executors.canary", "marketmaking.executors.paper")
 DRY_RUN = "marketmaking.executors.dry_run"
+SHARE = "share"
 DEAD_MANS_SWITCH = "dead_mans_switch"
 ACCOUNT = "account"
 """The argument of a venue that names whose orders; the runtime hands over what opens it."""
@@ -95,12 +98,14 @@ def blueprint(
     funding: Mapping[str, Decimal] | None = None,
     recording: RecordingFacts | None = None,
     account: str = "",
+    share: Decimal = ONE,
     filename: str = "revision",
 ) -> Document:
     """The configuration to run, for `engine.core.config.check_config`; its places are those in the revision's text.
 
     funding: opening balances by asset, for the modes that trade on paper
     account: the name of the one that trades, for live
+    share: the part of every size that is really sent
     Raises ConfigError when the text is not a configuration, BlueprintError when it does not fit market or mode.
     """
     mode = Mode(mode)
@@ -136,12 +141,46 @@ def blueprint(
             laid[name] = {"id": DRY_RUN, "args": {key: value for key, value in shown.items() if value is not None}}
         else:
             laid[name] = _keyless(spec)
+    if share != ONE:
+        _reduce(laid, tree, share)
     used = {spec.get("id") for spec in laid.values() if isinstance(spec, dict)}
     for name, sink in SINKS.items():
         if sink not in used:
             laid[_free(name, laid, tree.get("vars") or {})] = {"id": sink}
     document.tree = {**tree, "components": laid}
     return document
+
+
+def _reduce(laid: Tree, tree: Tree, share: Decimal) -> None:
+    """Have every executor send a part of what it would have sent; in shadow nothing is sent at all."""
+    executors = [name for name, spec in laid.items() if spec.get("id") in SENDING]
+    if not executors and not any(spec.get("id") == DRY_RUN for spec in laid.values()):
+        raise BlueprintError(
+            f"A canary sends a part of every size, and the revision has no executor that can: {', '.join(SENDING)}."
+        )
+    variables = tree.get("vars") or {}
+    for name in executors:
+        args = _args(laid[name])
+        written = _value(args.get(SHARE, ONE), variables)
+        if isinstance(written, Decimal | int):  # else reading the result says what it is, with its place
+            laid[name] = {**laid[name], "args": {**args, SHARE: WIDE.multiply(written, share)}}
+    _drop_unused(tree, laid)
+
+
+def _drop_unused(tree: Tree, laid: Tree) -> None:
+    """A variable that was only named where something else stands now would be pointed out as a mistake."""
+    variables = tree.get("vars") or {}
+    before, after = _named([tree.get("components"), variables]), _named([laid, variables])
+    if gone := before - after:
+        tree["vars"] = {name: value for name, value in variables.items() if name not in gone}
+
+
+def _named(value: Any) -> set[str]:
+    """Every name that is referred to somewhere in a tree."""
+    if isinstance(value, str):
+        return {value[1:]} if value.startswith("@") else set()
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {name for item in items for name in _named(item)}
 
 
 def _components(tree: Any) -> Tree:

@@ -27,6 +27,36 @@ class ReasonForm(forms.Form):
         return next(str(problem) for problems in self.errors.values() for problem in problems)
 
 
+class PercentField(forms.DecimalField):
+    """A part of every size, typed in percent and meant as a share of one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            initial=100,
+            min_value=Decimal("0.01"),
+            max_value=Decimal(100),
+            decimal_places=2,
+            required=False,
+            widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
+            error_messages={
+                "invalid": "The part of every size is a number of percent.",
+                "min_value": "The part of every size is 0.01 to 100 %%.",
+                "max_value": "The part of every size is 0.01 to 100 %%.",
+                "max_decimal_places": "The part of every size has at most two decimals.",
+            },
+        )
+
+    def clean(self, value: Any) -> Decimal | None:
+        percent = super().clean(value)
+        return None if percent is None else percent / 100
+
+
+class SwitchForm(ReasonForm):
+    """To go on with another revision, or with another part of every size; left empty, that stays as it is."""
+
+    percent = PercentField()
+
+
 class KillForm(forms.Form):
     """A kill waits for no words: what is missing stays empty, what is too long is cut."""
 
@@ -118,6 +148,7 @@ class DeployForm(forms.Form):
     mode = forms.ChoiceField(
         choices=[(mode.value, mode.label) for mode in (Mode.PAPER, Mode.SHADOW, Mode.LIVE)], initial=Mode.PAPER.value
     )
+    percent = PercentField()
     base = forms.CharField(required=False)
     quote = forms.CharField(required=False)
     name = forms.CharField(required=False, max_length=120)
@@ -149,6 +180,9 @@ class DeployForm(forms.Form):
 
     def chosen(self) -> tuple[Market, ExchangeAccount]:
         return self.places[self.cleaned_data["place"]]
+
+    def share(self) -> Decimal:
+        return self.cleaned_data["percent"] or Decimal(1)
 
     def funding(self) -> dict[str, Decimal]:
         """By asset; nothing in a mode that sends nothing."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
 from clients.errors import Refusal
 from clients.models import Mandate
-from engine.core.config import ConfigError, check_config
+from engine.core.change import LiveChange, NeedsRestart, live_changes
+from engine.core.config import Config, ConfigError, check_config
+from engine.core.decimals import ONE
 from engine.core.plugins import Registry
 from exchanges.models import ExchangeAccount, Market
 from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
 from strategies.choices import Mode
-from strategies.models import Revision
+from strategies.models import Deployment, Revision
 
 
 def check_funding(mandate: Mandate, mode: Mode, funding: Mapping[str, Decimal]) -> None:
@@ -28,6 +31,21 @@ def check_funding(mandate: Mandate, mode: Mode, funding: Mapping[str, Decimal]) 
     for asset, amount in funding.items():
         if not isinstance(amount, Decimal) or not amount.is_finite() or amount < 0:
             raise Refusal(f"Paper funding in {asset} must be an exact amount of zero or more, was {amount!r}.")
+
+
+SHARES = Decimal("0.0001"), ONE
+"""The least and the most of every size that may be sent: as fine as a deployment's row keeps it."""
+
+
+def check_share(mode: Mode, share: Decimal) -> None:
+    """Refuse a part of every size that is none, or that nothing is sent of anyway."""
+    least, most = SHARES
+    if not isinstance(share, Decimal) or not share.is_finite() or not least <= share <= most:
+        raise Refusal(f"The part of every size that is sent is 0.01 to 100 %, was {share}.")
+    if share != share.quantize(least):
+        raise Refusal(f"The part of every size that is sent is kept to 0.01 %, was {share * 100:f} %.")
+    if share != ONE and mode in (Mode.SHADOW, Mode.REPLAY):
+        raise Refusal(f"A {mode} deployment is no canary: it risks nothing at full size.")
 
 
 @cache
@@ -55,9 +73,14 @@ def market_facts(market: Market) -> MarketFacts:
 
 
 def check_it_loads(
-    revision: Revision, mode: Mode, market: Market, funding: Mapping[str, Decimal], account: ExchangeAccount
-) -> None:
-    """Refuse here, in words, what a host could only fault on later."""
+    revision: Revision,
+    mode: Mode,
+    market: Market,
+    funding: Mapping[str, Decimal],
+    account: ExchangeAccount,
+    share: Decimal = ONE,
+) -> Config:
+    """What a host would build. Refuse here, in words, what it could only fault on later."""
     recording = RecordingFacts(path="the recording") if mode == Mode.REPLAY else None
     try:
         document = blueprint(
@@ -68,8 +91,40 @@ def check_it_loads(
             funding=funding,
             recording=recording,
             account=account.name,
+            share=share,
             filename=str(revision),
         )
-        check_config(document, registry=registry())
+        return check_config(document, registry=registry())
     except (BlueprintError, ConfigError) as error:
         raise Refusal(f"{revision} cannot run on {market}. {error}") from None
+
+
+def loads_on(deployment: Deployment, revision: Revision, share: Decimal = ONE) -> Config:
+    """`check_it_loads` for a deployment as it is."""
+    funding = {row.asset: row.amount for row in deployment.funding.all()}
+    return check_it_loads(revision, Mode(deployment.mode), deployment.market, funding, deployment.account, share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    """What a deployment's host will do to go on with another revision or share: found out as the host finds it out."""
+
+    changes: tuple[LiveChange, ...] = ()
+    restart: str = ""
+    """Why it takes a restart; empty when the parameters are changed while it runs."""
+
+    @property
+    def is_live(self) -> bool:
+        return not self.restart
+
+
+def transition(deployment: Deployment, revision: Revision, share: Decimal | None = None) -> Transition:
+    """From what the deployment runs now. Raises Refusal when the revision cannot run there at all."""
+    runs, runs_share = deployment.runs_revision or deployment.revision, deployment.runs_share or deployment.share
+    wanted = loads_on(deployment, revision, deployment.share if share is None else share)
+    try:
+        return Transition(changes=live_changes(loads_on(deployment, runs, runs_share), wanted, registry()))
+    except NeedsRestart as need:
+        return Transition(restart=str(need))
+    except Refusal:
+        return Transition(restart=f"{runs}, which it runs now, could not be read again")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import Q
 
@@ -116,6 +118,12 @@ class Deployment(models.Model):
     mode = models.CharField(max_length=16, choices=Mode.choices)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    share = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal(1),
+        help_text="Part of every wanted size that is sent, 0 to 1; less than one is a canary.",
+    )
 
     wanted = models.CharField(max_length=16, choices=Wanted.choices, default=Wanted.PAUSED)
     wanted_reason = models.TextField(blank=True)
@@ -129,6 +137,11 @@ class Deployment(models.Model):
     command_done = models.BigIntegerField(default=0)
     halt_ms = models.FloatField(null=True, blank=True, help_text="Last kill or pause: command read to nothing resting.")
     halt_proven = models.BooleanField(null=True, blank=True)
+    runs_revision = models.ForeignKey(
+        Revision, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="What a host runs by."
+    )
+    runs_share = models.DecimalField(max_digits=5, decimal_places=4, null=True, blank=True)
+    runs_since = models.DateTimeField(null=True, blank=True, help_text="Since when, by these parameters.")
 
     slot = models.ForeignKey(HostSlot, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments")
     token = models.BigIntegerField(default=0)
@@ -136,7 +149,10 @@ class Deployment(models.Model):
 
     class Meta:
         ordering = ["mandate", "name"]
-        constraints = [models.UniqueConstraint(fields=["mandate", "name"], name="one_deployment_per_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["mandate", "name"], name="one_deployment_per_name"),
+            models.CheckConstraint(condition=Q(share__gt=0, share__lte=1), name="a_share_is_a_part_of_one"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -145,6 +161,11 @@ class Deployment(models.Model):
     def is_pending(self) -> bool:
         """A command was given that no host has carried out yet."""
         return self.command > self.command_done
+
+    @property
+    def is_canary(self) -> bool:
+        """Only a part of every size is sent."""
+        return self.share < 1
 
 
 class PaperFunding(models.Model):

@@ -19,10 +19,11 @@ from clients.access import Action, require
 from clients.audit import audit
 from clients.errors import Refusal
 from clients.models import Client, Mandate, User
+from engine.core.decimals import ONE
 from engine.core.states import State
 from exchanges.models import ExchangeAccount, Market, Venue
 from strategies.choices import KillScope, Mode, RevisionState, Wanted
-from strategies.loading import check_funding, check_it_loads
+from strategies.loading import check_funding, check_it_loads, check_share, loads_on
 from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
 from strategies.selectors import barred, cannot_trade_live, covered_by, covering, halt_reasons, sentence
 
@@ -88,10 +89,12 @@ def deployment_create(
     funding: Mapping[str, Decimal],
     actor: User,
     name: str = "",
+    share: Decimal = ONE,
 ) -> Deployment:
     """Put an approved revision on a market, PAUSED. Account, market, mode and funding are frozen from here on.
 
     funding: opening balances by asset, for the modes that trade on paper; base and quote must both be named.
+    share: the part of every size that is sent; less than one makes it a canary.
     """
     require(actor, Action.START if mode != Mode.REPLAY else Action.REPLAY)
     if revision.state != RevisionState.APPROVED:
@@ -107,7 +110,8 @@ def deployment_create(
     if mode == Mode.LIVE and (bar := cannot_trade_live(account)):
         raise Refusal(bar)
     check_funding(mandate, Mode(mode), funding)
-    check_it_loads(revision, Mode(mode), market, funding, account)
+    check_share(Mode(mode), share)
+    check_it_loads(revision, Mode(mode), market, funding, account, share)
     Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)  # names are given out one at a time
     deployment = Deployment.objects.create(
         client_id=mandate.client_id,
@@ -116,6 +120,7 @@ def deployment_create(
         account=account,
         market=market,
         mode=mode,
+        share=share,
         name=_free_name(mandate, name or f"{mandate.name} {mode}"),
     )
     PaperFunding.objects.bulk_create(
@@ -131,6 +136,7 @@ def deployment_create(
             "account": account,
             "market": str(market),
             "mode": mode,
+            "share": share,
             "funding": dict(funding),
         },
     )
@@ -152,7 +158,7 @@ def deployment_start(*, deployment: Deployment, actor: User, reason: str) -> Non
     require(actor, Action.START if deployment.mode != Mode.REPLAY else Action.REPLAY)
     reason = _said(reason)
     _take_starts_lock(shared=True)
-    _lock(deployment)
+    lock(deployment)
     if switch := covering(deployment).first():
         raise Refusal(f"{deployment} may not start. {sentence(switch)}")
     if bar := barred(deployment):
@@ -169,17 +175,24 @@ def deployment_start(*, deployment: Deployment, actor: User, reason: str) -> Non
 
 
 @transaction.atomic
-def deployment_switch(*, deployment: Deployment, revision: Revision, actor: User, reason: str) -> None:
+def deployment_switch(
+    *, deployment: Deployment, revision: Revision, actor: User, reason: str, share: Decimal | None = None
+) -> None:
     """Go on with another approved revision of the same strategy, also an earlier one: a return is one step.
 
-    What was wanted stays wanted. The host hears of it as of any change to what it was built with: it cancels what
+    What was wanted stays wanted. The host hears of it as of any change to what it was built with. Parameters that are
+    live it changes between two ticks; for anything else (`strategies.loading.transition` says which) it cancels what
     rests, builds the service anew from the record, position and all, and goes on quoting if it was.
+
+    share: the part of every size that is sent from now on; None leaves it as it is.
     """
     require(actor, Action.START)
     reason = _said(reason)
-    _lock(deployment)
-    if deployment.revision_id == revision.pk:
+    lock(deployment)
+    share = deployment.share if share is None else share
+    if (deployment.revision_id, deployment.share) == (revision.pk, share):
         return
+    check_share(Mode(deployment.mode), share)
     if deployment.mode == Mode.REPLAY:
         raise Refusal(f"{deployment} is a replay, which plays one revision to its end; start another replay.")
     if revision.strategy_id != deployment.revision.strategy_id:
@@ -190,20 +203,27 @@ def deployment_switch(*, deployment: Deployment, revision: Revision, actor: User
         raise Refusal(f"{deployment} is {deployment.observed} ({deployment.observed_reason}); it must be reset first.")
     if bar := barred(deployment):
         raise Refusal(f"{deployment} may not trade. {bar}")
-    funding = {row.asset: row.amount for row in deployment.funding.all()}
-    check_it_loads(revision, Mode(deployment.mode), deployment.market, funding, deployment.account)
-    old = str(deployment.revision)
-    deployment.revision = revision
-    deployment.save(update_fields=["revision"])
-    audit("deployment.revision_changed", deployment, actor=actor, old=old, new=str(revision), reason=reason)
-    _notify([deployment.pk])
+    loads_on(deployment, revision, share)
+    deployment_carry(deployment, revision, share, actor=actor, reason=reason)
+
+
+def deployment_carry(
+    deployment: Deployment, revision: Revision, share: Decimal, *, actor: User | None, reason: str
+) -> None:
+    """Write what a locked deployment is to run by, audit it, and wake the host. Whoever calls has checked it."""
+    old = {"revision": str(deployment.revision), "share": deployment.share}
+    deployment.revision, deployment.share = revision, share
+    deployment.save(update_fields=["revision", "share"])
+    new = {"revision": str(revision), "share": share}
+    audit("deployment.revision_changed", deployment, actor=actor, old=old, new=new, reason=reason)
+    notify([deployment.pk])
 
 
 @transaction.atomic
 def deployment_pause(*, deployment: Deployment, actor: User, reason: str) -> None:
     """Ask the engine to cancel resting quotes and keep the inventory."""
     require(actor, Action.PAUSE)
-    _lock(deployment)
+    lock(deployment)
     if deployment.wanted == Wanted.HALTED or deployment.observed in (State.HALTING, State.HALTED):
         raise Refusal(f"{deployment} is halted, which is stronger than a pause; a reset leads back to paused.")
     if deployment.observed == State.FAULTED:
@@ -222,14 +242,14 @@ def deployment_halt(*, deployment: Deployment, actor: User, reason: str) -> Kill
     one came to nothing, as after a fault.
     """
     require(actor, Action.KILL)
-    _lock(deployment)
+    lock(deployment)
     reason = reason.strip() or "no reason given"
     switch = _engage(
         KillScope.DEPLOYMENT, client_id=deployment.client_id, deployment=deployment, actor=actor, reason=reason
     )
     is_halted = deployment.is_pending or deployment.observed in (State.HALTING, State.HALTED)
     if deployment.wanted == Wanted.HALTED and is_halted:
-        _notify([deployment.pk])
+        notify([deployment.pk])
     else:
         deployment.halt_ms = deployment.halt_proven = None  # this kill is proven by nothing yet
         deployment.save(update_fields=["halt_ms", "halt_proven"])
@@ -286,7 +306,7 @@ def _scope_halt(scope: KillScope, *, actor: User, reason: str, **target: int) ->
     )
     if running:
         audit("deployments.halted", switch, actor=actor, new={"deployments": running}, reason=reason)
-    _notify([pk for pk, _ in covered])
+    notify([pk for pk, _ in covered])
     return switch
 
 
@@ -305,7 +325,7 @@ def deployment_reset(*, deployment: Deployment, actor: User, reason: str) -> Non
     require(actor, Action.RESET)
     reason = _said(reason)
     _take_starts_lock(shared=True)
-    _lock(deployment)
+    lock(deployment)
     switches = list(covering(deployment))
     if broader := next((switch for switch in switches if switch.scope != KillScope.DEPLOYMENT), None):
         raise Refusal(f"{deployment} cannot be reset alone; reset this switch first. {sentence(broader)}")
@@ -347,7 +367,7 @@ def kill_switch_reset(*, switch: KillSwitch, actor: User, reason: str) -> None:
     )
     if freed:
         audit("deployments.reset", switch, actor=actor, new={"deployments": freed}, reason=reason)
-    _notify(freed)
+    notify(freed)
 
 
 def _disengage(switch: KillSwitch, actor: User, reason: str) -> None:
@@ -360,7 +380,7 @@ def _disengage(switch: KillSwitch, actor: User, reason: str) -> None:
 def deployment_end(*, deployment: Deployment, actor: User, reason: str) -> None:
     """Close a deployment that will not run again. It must be paused or halted, with nothing left to carry out."""
     require(actor, Action.PAUSE)
-    _lock(deployment)
+    lock(deployment)
     if deployment.ended_at is not None:
         return
     settled = deployment.wanted != Wanted.ACTIVE and deployment.observed in (State.PAUSED, State.HALTED)
@@ -377,7 +397,7 @@ def _said(reason: str) -> str:
     return reason.strip()
 
 
-def _lock(deployment: Deployment) -> None:
+def lock(deployment: Deployment) -> None:
     """Read the row again and hold it. Inserts of its orders and fills go on meanwhile (hence no_key)."""
     deployment.refresh_from_db(from_queryset=Deployment.objects.select_for_update(no_key=True))
     if deployment.ended_at is not None:
@@ -392,10 +412,10 @@ def _command(deployment: Deployment, wanted: Wanted, *, verb: str, actor: User, 
     deployment.command += 1
     deployment.save(update_fields=["wanted", "wanted_reason", "wanted_by", "wanted_at", "command"])
     audit(verb, deployment, actor=actor, old=old, new=wanted, reason=reason)
-    _notify([deployment.pk])
+    notify([deployment.pk])
 
 
-def _notify(deployment_ids: Iterable[int]) -> None:
+def notify(deployment_ids: Iterable[int]) -> None:
     """Wake the hosts when this transaction commits."""
     with connection.cursor() as cursor:
         cursor.execute(

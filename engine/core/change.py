@@ -50,9 +50,13 @@ def live_changes(old: Config, new: Config, registry: Registry) -> tuple[LiveChan
             raise NeedsRestart(f"the component {name} is gone")
         if name not in old.components:
             raise NeedsRestart(f"the component {name} is new")
-    return tuple(
+    changes = tuple(
         change for name, spec in new.components.items() for change in _changes_of(old.components[name], spec, registry)
     )
+    service = new.components[new.service].id
+    if changes and lacks(registry.get(service), Ticks):
+        raise NeedsRestart(f"{service} does not say when it is between two ticks")
+    return changes
 
 
 def _changes_of(old: ComponentSpec, new: ComponentSpec, registry: Registry) -> Iterator[LiveChange]:

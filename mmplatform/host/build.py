@@ -12,7 +12,7 @@ import msgspec
 
 from engine.core.clock import Clock, SystemClock
 from engine.core.component import Permit, Secure
-from engine.core.config import check_config
+from engine.core.config import Config, check_config
 from engine.core.container import Container
 from engine.core.plugins import BrokenComponent, Registry, UnknownComponent
 from engine.core.scheduler import Scheduler
@@ -60,6 +60,25 @@ async def bring_in(record: Record, registry: Registry) -> None:
     await asyncio.to_thread(imported)
 
 
+def config_of(record: Record, registry: Registry) -> Config:
+    """What the record says is to run.
+
+    Raises ConfigError when the revision cannot be read, BlueprintError when it does not fit market or mode.
+    """
+    document = blueprint(
+        yaml=record.yaml,
+        mode=record.mode,
+        market=record.market,
+        registry=registry,
+        funding=record.funding,
+        recording=record.recording,
+        account=record.account.name,
+        share=record.share,
+        filename=record.revision,
+    )
+    return check_config(document, registry=registry)
+
+
 def container_of(
     record: Record,
     *,
@@ -75,24 +94,14 @@ def container_of(
 ) -> Container:
     """The service of a deployment, built and not yet loaded. A replay gets time and a market of its own.
 
-    Raises ConfigError when the revision cannot be read, BlueprintError when it does not fit market or mode.
+    Raises as `config_of` does.
     """
     clock: Clock = SystemClock()
     scheduler, hub = house.scheduler, house.hub
     if rehearsal is not None:
         clock, scheduler, hub = rehearsal.clock, rehearsal.scheduler, MarketHub()
-    document = blueprint(
-        yaml=record.yaml,
-        mode=record.mode,
-        market=record.market,
-        registry=house.registry,
-        funding=record.funding,
-        recording=record.recording,
-        account=record.account.name,
-        filename=record.revision,
-    )
     return Container(
-        check_config(document, registry=house.registry),
+        config_of(record, house.registry),
         house.registry,
         identity=record.identity,
         clock=clock,

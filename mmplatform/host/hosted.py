@@ -20,6 +20,7 @@ from engine.core.states import State
 from engine.metrics.events import Event, FillRecorded, StateChanged
 from mmplatform.host import lease, records
 from mmplatform.host.build import House, bring_in, container_of
+from mmplatform.host.changing import Outcome, adopt, change_in_place
 from mmplatform.host.database import DATABASE_ERRORS
 from mmplatform.host.journal import Journal, Owner
 from mmplatform.host.lease import Claim, Permit, Standing
@@ -164,6 +165,8 @@ class Hosted:
             await container.unload()
             return False
         self._fault = ""
+        if record.mode is not Mode.REPLAY:
+            adopt(record, journal)
         return True
 
     def _container_of(self, record: Record, journal: Journal) -> Container:
@@ -281,11 +284,18 @@ class Hosted:
             self.journal.note(f"The command could not be carried out: {error}", level="error")
 
     async def _refit(self) -> None:
-        """What the service was built with has changed: build it anew, and go on quoting if it was."""
+        """What the service was built with has changed: in place where that is enough, else it is built anew, and goes
+        on quoting if it was."""
         async with self._turn:
             service, state = self.service, self.state
             if service is None or self.journal is None or state not in REFITTED:
-                return  # halted meanwhile; the reset leads here again
+                self._facts = ""  # halted meanwhile; the reset leads here again
+                return
+            if await self._change_in_place():
+                return
+            if self.service is not service or self.state not in REFITTED:
+                self._facts = ""
+                return
             was_quoting = state is not State.PAUSED
             self.journal.note(f"{await self._what_changed()}: {REFIT}.", level="warning")
             reason = REFIT if was_quoting else service.machine.reason
@@ -297,6 +307,20 @@ class Hosted:
             is_wanted = record is not None and record.wanted is Wanted.ACTIVE and not self.kill_reason
             if was_quoting and is_wanted and service is not None:
                 await service.start(REFIT)
+
+    async def _change_in_place(self) -> bool:
+        """Whether nothing is left to do: the running service was changed, or the new configuration was refused."""
+        house, container, journal, old = self._house, self.container, self.journal, self._record
+        assert container is not None
+        assert journal is not None
+        assert old is not None
+        new = await house.desk.ask(lambda connection: records.read(connection, self.id, self.token))
+        if new is None or new.ground != old.ground:
+            return False
+        outcome = await change_in_place(container, old, new, journal=journal, registry=house.registry)
+        if outcome is Outcome.CHANGED:
+            self._record, self._facts = new, new.facts
+        return outcome is not Outcome.NEEDS_RESTART
 
     async def _what_changed(self) -> str:
         """In words: what the venue changed about the market is on record; the rest people changed, and audited."""
@@ -576,7 +600,7 @@ class Hosted:
             await coroutine
         except DATABASE_ERRORS as error:
             log.warning("the database was away; read again at the next renewal", deployment=self.id, error=str(error))
-            self._command = -1  # whatever is wanted is looked at anew
+            self._command, self._facts = -1, ""  # whatever is wanted is looked at anew
         except Exception as error:  # the host's edge: one deployment must not hurt the others
             log.error("a deployment failed", deployment=self.id, exc_info=error)
             await self.fail(_words(error))

@@ -76,6 +76,18 @@ class Observation:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Adoption:
+    """From when on the service runs by another revision, share or value, and what exactly changed, for the audit."""
+
+    at: datetime
+    revision_id: int
+    share: Decimal
+    old: dict[str, Any]
+    new: dict[str, Any]
+    reason: str
+
+
 @dataclass
 class Batch:
     """Rows of one holder, in the order of time within each kind."""
@@ -90,6 +102,7 @@ class Batch:
     measurements: deque[tuple[Any, ...]] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     outbox: deque[tuple[Any, ...]] = field(default_factory=lambda: deque(maxlen=OUTBOX_KEPT))
     observed: Observation | None = None
+    adopted: list[Adoption] = field(default_factory=list)
     command_done: int | None = None
     halt: tuple[float, bool] | None = None
     """Milliseconds from the command to nothing resting, and whether the venue confirmed it."""
@@ -110,6 +123,7 @@ class Batch:
             or self.measurements
             or self.outbox
             or self.observed
+            or self.adopted
             or self.command_done is not None
             or self.halt
             or self.latch
@@ -123,8 +137,8 @@ class Batch:
 
     @property
     def must_be_kept(self) -> bool:
-        kept = (self.orders, self.fills, self.conversions, self.events, self.outbox, self.observed, self.latch)
-        return any(map(bool, kept))
+        rows = (self.orders, self.fills, self.conversions, self.events, self.outbox)
+        return any(map(bool, (*rows, self.observed, self.adopted, self.latch)))
 
     def followed_by(self, later: Batch) -> Batch:
         """Both as one: a batch that could not be written, and what gathered meanwhile."""
@@ -138,6 +152,7 @@ class Batch:
             measurements=deque([*self.measurements, *later.measurements], maxlen=SAMPLES_KEPT),
             outbox=deque([*self.outbox, *later.outbox], maxlen=OUTBOX_KEPT),
             observed=later.observed or self.observed,
+            adopted=self.adopted + later.adopted,
             command_done=self.command_done if later.command_done is None else later.command_done,
             halt=later.halt or self.halt,
             latch=self.latch or later.latch,
@@ -240,6 +255,13 @@ class Journal:
     def observe(self, state: State, reason: str) -> None:
         """What the deployment's row shall show; written at once."""
         self._batch.observed = Observation(state, legible(reason), datetime.now(UTC))
+        self._must_write()
+        self._urge()
+
+    def adopt(self, *, revision_id: int, share: Decimal, old: dict[str, Any], new: dict[str, Any], reason: str) -> None:
+        """What the service runs by from now on; its row and the audit are written at once."""
+        old, new = legible_in(old), legible_in(new)
+        self._batch.adopted.append(Adoption(datetime.now(UTC), revision_id, share, old, new, legible(reason)))
         self._must_write()
         self._urge()
 

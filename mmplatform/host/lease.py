@@ -151,7 +151,7 @@ KILL_REASON = f"""
 """Over `strategies_deployment d`: why it may not trade, or an empty string. Twin of `strategies.selectors.barred`."""
 
 FACTS = """
-    (select format('%%s/%%s/%%s/%%s', d.revision_id, m.facts_version, c.serial, v.endpoint_override)
+    (select format('%%s/%%s/%%s/%%s/%%s', d.revision_id, d.share, m.facts_version, c.serial, v.endpoint_override)
      from exchanges_market m
      join exchanges_venue v on v.id = m.venue_id
      left join exchanges_sealedcredentials c on c.account_id = d.account_id and d.mode = 'live'

@@ -37,6 +37,11 @@ class Record:
     mode: Mode
     yaml: str
     revision: str
+    revision_id: int
+    share: Decimal
+    """The part of every size that is sent; less than one for a canary."""
+    runs: tuple[int | None, Decimal | None]
+    """Revision and share that a host last said it runs by."""
     identity: Identity
     market: MarketFacts
     funding: Mapping[str, Decimal]
@@ -55,6 +60,11 @@ class Record:
     """As in `Standing`: what the service is built with."""
     account: HeldAccount
     restore: Restore
+
+    @property
+    def ground(self) -> tuple[Any, ...]:
+        """All that a configuration is laid over: while it stays the same, a change of revision is all there is."""
+        return self.mode, self.market, self.account, self.funding, self.recording
 
 
 async def read(connection: Connection, deployment_id: int, token: int) -> Record | None:
@@ -102,6 +112,9 @@ async def read(connection: Connection, deployment_id: int, token: int) -> Record
         mode=Mode(row["mode"]),
         yaml=row["yaml"],
         revision=f"{row['strategy']} r{row['number']}",
+        revision_id=row["revision_id"],
+        share=row["share"],
+        runs=(row["runs_revision_id"], row["runs_share"]),
         identity=Identity(
             deployment_id=row["id"],
             client=row["client"],

@@ -97,6 +97,20 @@ LATCH = """
 """
 """A switch of its own, also under a broader one: who resets that has not looked at this."""
 
+ADOPTED = """
+    with adopted as (
+        update strategies_deployment
+        set runs_revision_id = %(revision)s, runs_share = %(share)s, runs_since = %(at)s
+        where id = %(id)s and token = %(token)s and runs_since is distinct from %(at)s
+        returning id, client_id, name
+    )
+    insert into clients_auditentry
+        (at, actor_name, verb, object_type, object_id, object_name, client_id, old, new, reason)
+    select %(at)s, 'engine', 'deployment.revision_running', 'strategies.deployment', id::text, left(name, 300),
+           client_id, %(old)s, %(new)s, %(reason)s
+    from adopted
+"""
+
 PROGRESS = "update monitoring_replayrun set progress = %s where deployment_id = %s"
 
 
@@ -352,8 +366,22 @@ class Writer:
             for owner, batch in ours
             if batch.observed or batch.command_done is not None or batch.halt
         ]
+        adopted = [
+            {
+                "revision": each.revision_id,
+                "share": each.share,
+                "at": each.at,
+                "old": Jsonb(each.old),
+                "new": Jsonb(each.new),
+                "reason": each.reason,
+                "id": owner.deployment_id,
+                "token": owner.token,
+            }
+            for owner, batch in ours
+            for each in batch.adopted
+        ]
         progress = [(batch.progress, owner.deployment_id) for owner, batch in ours if batch.progress is not None]
-        for statement, rows in ((LATCH, latched), (PROGRESS, progress), (OBSERVED, observed)):
+        for statement, rows in ((LATCH, latched), (PROGRESS, progress), (OBSERVED, observed), (ADOPTED, adopted)):
             if rows:
                 await cursor.executemany(statement, rows)
 

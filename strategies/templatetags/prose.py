@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from django import template
 from django.utils.html import escape
@@ -30,3 +31,9 @@ def prose(text: str) -> SafeString:
 @register.filter
 def get(mapping: dict[str, object], key: str) -> object:
     return mapping.get(key, "")
+
+
+@register.filter
+def percent(share: Decimal, unit: str = " %") -> str:
+    """0.25 as "25 %"."""
+    return f"{(share * 100).normalize():f}{unit}"

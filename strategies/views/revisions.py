@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -27,7 +28,8 @@ from strategies.drafting import (
     usual_funding,
     with_market,
 )
-from strategies.forms import DeployForm, ReasonForm
+from strategies.forms import DeployForm, SwitchForm
+from strategies.loading import Transition, transition
 from strategies.models import Deployment, Revision, Strategy
 from strategies.services import deployment_create, deployment_switch, revision_approve, revision_reject
 
@@ -107,6 +109,7 @@ def deploy(request: HttpRequest, pk: int, number: int) -> HttpResponse:
             funding=form.funding(),
             actor=request.user,
             name=form.cleaned_data["name"].strip(),
+            share=form.share(),
         )
     except PermissionDenied as refusal:
         return _page(request, strategy, found, problem=str(refusal))
@@ -126,11 +129,14 @@ def switch(request: HttpRequest, pk: int, number: int, deployment: int) -> HttpR
         raise Http404("There is no such deployment.")
     if request.method != "POST":
         return redirect("strategies:revision", pk, number)
-    form = ReasonForm(request.POST)
+    form = SwitchForm(request.POST)
     if not form.is_valid():
         return _page(request, strategy, found, problem=form.sentence())
+    given = form.cleaned_data
     try:
-        deployment_switch(deployment=running, revision=found, actor=request.user, reason=form.cleaned_data["reason"])
+        deployment_switch(
+            deployment=running, revision=found, actor=request.user, reason=given["reason"], share=given["percent"]
+        )
     except (Refusal, PermissionDenied) as refusal:
         return _page(request, strategy, found, problem=str(refusal))
     messages.success(request, f"{running} is asked to go on with {found}. Position and history stay.")
@@ -164,7 +170,7 @@ def _page(
         "changes": differences(base.yaml if base else "", found.yaml, installed()),
         "revisions": strategy.revisions.select_related("author", "approver"),
         "running": running,
-        "elsewhere": [each for each in running if each.revision_id != found.pk],
+        "elsewhere": [_move(each, found) for each in running if each.revision_id != found.pk or each.is_canary],
         "form": form,
         "places": places,
         "may": may,
@@ -175,11 +181,34 @@ def _page(
     return render(request, "strategies/revision.html", context, status=422 if failed else 200)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A deployment that could go on with the revision, and what that would do to it."""
+
+    deployment: Deployment
+    revision: Revision
+    transition: Transition | None = None
+    problem: str = ""
+    """Why it could not run there at all."""
+
+    @property
+    def verb(self) -> str:
+        number = self.deployment.revision.number
+        return "Return" if self.revision.number < number else "Resize" if self.revision.number == number else "Move on"
+
+
+def _move(deployment: Deployment, found: Revision) -> Move:
+    try:
+        return Move(deployment=deployment, revision=found, transition=transition(deployment, found))
+    except Refusal as refusal:
+        return Move(deployment=deployment, revision=found, problem=str(refusal))
+
+
 def _running(strategy: Strategy) -> Any:
     return (
         Deployment.objects.filter(revision__strategy=strategy, ended_at=None)
         .exclude(mode=Mode.REPLAY)
-        .select_related("revision__strategy", "market__venue", "account")
+        .select_related("revision__strategy", "runs_revision__strategy", "market__venue", "account")
         .order_by("pk")
     )
 

@@ -219,3 +219,27 @@ def test_a_group_of_services_cannot_be_deployed() -> None:
     assert 'service: "@all"' in grouped
     with pytest.raises(BlueprintError, match="is a group of several"):
         laid(Mode.PAPER, grouped)
+
+
+# Canaries
+
+
+@pytest.mark.parametrize("mode", [Mode.PAPER, Mode.LIVE])
+def test_every_executor_of_a_canary_sends_a_part_of_every_size(mode: Mode) -> None:
+    yaml, market = (KEYED_YAML, LIVE_MARKET) if mode is Mode.LIVE else (YAML, MARKET)
+    components = laid(mode, yaml, market=market, account="theirs", share=Decimal("0.25"))
+    assert components["executor"]["args"]["share"] == Decimal("0.25")
+
+
+def test_a_part_of_a_part_is_sent_where_the_revision_says_a_part_itself() -> None:
+    """Also where a variable says it, which nothing names any more then."""
+    written = 'executor: {id: marketmaking.executors.canary, args: {share: "@part", '
+    yaml = YAML.replace("executor: {id: marketmaking.executors.live, args: {", written).replace(
+        'symbol: "AURORA/USDT"', 'symbol: "AURORA/USDT"\n  part: !decimal "0.5"'
+    )
+    assert laid(Mode.PAPER, yaml)["executor"]["args"]["share"] == "@part"
+    assert laid(Mode.PAPER, yaml, share=Decimal("0.1"))["executor"]["args"]["share"] == Decimal("0.05")
+
+
+def test_in_shadow_there_is_nothing_to_send_a_part_of() -> None:
+    assert laid(Mode.SHADOW, share=Decimal("0.5")) == laid(Mode.SHADOW)

@@ -342,7 +342,9 @@ def test_one_step_leads_back_to_the_previous_revision(world: World, dora: Browse
     submitted(dora, strategy, **{SPREAD: "35"})
     as_user(world.rita).post(f"/strategies/{strategy.pk}/r2/approve/")
     running = world.acorn.deployment
-    assert "Switch to r2" in dora.get(f"/strategies/{strategy.pk}/r2/").content.decode()
+    page = dora.get(f"/strategies/{strategy.pk}/r2/").content.decode()
+    assert "Switch to r2" in page
+    assert "spread.base_spread_bps 40 → 35 bps" in page  # what happens is told before one clicks
     dora.post(f"/strategies/{strategy.pk}/r2/switch/{running.pk}/", {"reason": "tighter"})
     running.refresh_from_db()
     assert running.revision.number == 2
@@ -356,9 +358,32 @@ def test_one_step_leads_back_to_the_previous_revision(world: World, dora: Browse
     assert dora.post(f"/strategies/{strategy.pk}/r1/switch/{other.pk}/", {"reason": "x"}).status_code == 404
 
 
+def test_a_switch_that_takes_a_restart_says_so_beforehand(world: World, dora: Browser, strategy: Strategy) -> None:
+    submitted(dora, strategy, **{key_of(("components", "mid", "args", "max_age_s")): "4"})
+    as_user(world.rita).post(f"/strategies/{strategy.pk}/r2/approve/")
+    page = dora.get(f"/strategies/{strategy.pk}/r2/").content.decode()
+    assert "since mid.max_age_s cannot be changed while the service runs" in page
+
+
+def test_a_canary_is_deployed_at_a_part_of_every_size_and_made_whole_on_the_revisions_page(
+    world: World, dora: Browser, strategy: Strategy
+) -> None:
+    place = {"place": "0", "mode": "paper", "base": "1", "quote": "1", "name": "Canary", "percent": "10"}
+    dora.post(f"/strategies/{strategy.pk}/r1/deploy/", place)
+    canary = world.acorn.mandate.deployments.get(name="Canary")
+    assert str(canary.share) == "0.1000"
+    assert "Resize Canary" in dora.get(f"/strategies/{strategy.pk}/r1/").content.decode()
+    wrong = dora.post(f"/strategies/{strategy.pk}/r1/switch/{canary.pk}/", {"reason": "x", "percent": "250"})
+    assert "is 0.01 to 100 %" in wrong.content.decode()
+    dora.post(f"/strategies/{strategy.pk}/r1/switch/{canary.pk}/", {"reason": "it holds", "percent": "100"})
+    canary.refresh_from_db()
+    assert not canary.is_canary
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
+        ({"percent": "lots"}, "The part of every size is a number of percent."),
         ({"base": "lots"}, "The opening balance in ACORN must be a number of zero or more, was &quot;lots&quot;."),
         ({"quote": "-5"}, "The opening balance in USDT must be a number of zero or more, was &quot;-5&quot;."),
         ({"quote": "NaN"}, "must be a number of zero or more"),

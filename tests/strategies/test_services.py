@@ -13,6 +13,7 @@ from clients.models import AuditEntry
 from engine.core.states import State
 from exchanges.models import ExchangeAccount, Venue
 from strategies.choices import KillScope, Mode, Wanted
+from strategies.loading import transition
 from strategies.models import Deployment, KillSwitch, Revision
 from strategies.selectors import covered_by, covering, halt_reasons
 from strategies.services import (
@@ -418,9 +419,73 @@ def test_a_deployment_goes_on_with_another_approved_revision_and_back(world: Wor
     assert (deployment.revision, deployment.wanted, deployment.command) == (first, "active", 1)
     entries = AuditEntry.objects.filter(verb="deployment.revision_changed").order_by("id")
     assert [(each.old, each.new, each.reason) for each in entries] == [
-        ("Two-sided r1", "Two-sided r2", "try it"),
-        ("Two-sided r2", "Two-sided r1", "try it"),
+        ({"revision": "Two-sided r1", "share": "1.0000"}, {"revision": "Two-sided r2", "share": "1.0000"}, "try it"),
+        ({"revision": "Two-sided r2", "share": "1.0000"}, {"revision": "Two-sided r1", "share": "1.0000"}, "try it"),
     ]
+
+
+def test_a_canary_sends_a_part_of_every_size_and_may_be_made_whole(world: World) -> None:
+    holding = world.acorn
+    canary = deployment_create(
+        mandate=holding.mandate, revision=holding.revision, account=holding.account, market=holding.market,
+        mode=Mode.PAPER, funding={"ACORN": Decimal(1), "USDT": Decimal(1)}, actor=world.dora, share=Decimal("0.1"),
+    )  # fmt: skip
+    assert canary.is_canary
+    assert AuditEntry.objects.get(verb="deployment.created", object_id=str(canary.pk)).new["share"] == "0.1"
+    deployment_switch(deployment=canary, revision=holding.revision, share=Decimal(1), actor=world.dora, reason="fine")
+    canary.refresh_from_db()
+    assert not canary.is_canary
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (Decimal(0), "0.01 to 100 %, was 0"),
+        (Decimal("1.5"), "was 1.5"),
+        (Decimal("NaN"), "was NaN"),
+        (Decimal("0.00015"), "is kept to 0.01 %"),
+    ],
+)
+def test_no_part_of_a_size_is_refused(world: World, share: Decimal, words: str) -> None:
+    held = world.acorn
+    with pytest.raises(Refusal, match=words):
+        deployment_switch(deployment=held.deployment, revision=held.revision, share=share, actor=world.dora, reason="x")
+
+
+def test_what_sends_nothing_is_no_canary(world: World) -> None:
+    held = world.acorn
+    with pytest.raises(Refusal, match="A shadow deployment is no canary"):
+        deployment_create(
+            mandate=held.mandate, revision=held.revision, account=held.account, market=held.market, mode=Mode.SHADOW,
+            funding={}, actor=world.dora, share=Decimal("0.5"),
+        )  # fmt: skip
+
+
+def another(world: World, old: str, new: str) -> Revision:
+    held = world.acorn
+    assert old in held.revision.yaml
+    revision = revision_submit(strategy=held.strategy, yaml=held.revision.yaml.replace(old, new), actor=world.dora)
+    revision_approve(revision=revision, actor=world.rita)
+    return revision
+
+
+def test_it_is_known_beforehand_whether_a_revision_takes_a_restart(world: World) -> None:
+    deployment = world.acorn.deployment
+    live = transition(deployment, another(world, "num_levels: 3", "num_levels: 2"))
+    assert live.is_live
+    assert [each.in_words() for each in live.changes] == ["spread.num_levels 3 → 2"]
+    restart = transition(deployment, another(world, "profile: mid", "profile: thin"))
+    assert not restart.is_live
+    assert restart.restart == "venue_public.profile cannot be changed while the service runs"
+    resized = transition(deployment, world.acorn.revision, Decimal("0.5"))
+    assert [each.in_words() for each in resized.changes] == ["executor.share 1 → 0.5"]
+
+
+def test_what_runs_now_is_what_a_host_said_it_runs(world: World) -> None:
+    deployment, more = world.acorn.deployment, another(world, "num_levels: 3", "num_levels: 2")
+    Deployment.objects.filter(pk=deployment.pk).update(runs_revision=more, runs_share=1)
+    deployment.refresh_from_db()
+    assert transition(deployment, more).changes == ()
 
 
 def test_a_deployment_takes_no_revision_that_is_anothers_or_would_not_load(world: World) -> None:
