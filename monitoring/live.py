@@ -2,7 +2,8 @@
 
 Channels (JSON text frames): `live:dep:<id>` carries everything about one deployment, `live:tile:<id>` one small summary
 a second at most. The newest of both are also kept for an hour under `live:last:view:<id>` and `live:last:tile:<id>`, so
-that a page has something to show before the next tick. Nothing here is a record: losing the broker loses frames only.
+that a page has something to show before the next tick; beside them are the last explained ticks and how the components
+stand, which `monitoring/kept.py` reads. Nothing here is a record: losing the broker loses frames only.
 The host's side is monitoring/publisher.py.
 """
 
@@ -43,6 +44,26 @@ def last_view_key(deployment_id: int) -> str:
 
 def last_tile_key(deployment_id: int) -> str:
     return f"live:last:tile:{deployment_id}"
+
+
+def standing_key(deployment_id: int) -> str:
+    """The newest word of a host on how a deployment works: vitals, and how each component stands."""
+    return f"live:last:standing:{deployment_id}"
+
+
+def ticks_key(deployment_id: int) -> str:
+    """The last explained ticks, by stamp."""
+    return f"live:why:{deployment_id}"
+
+
+def changes_key(deployment_id: int) -> str:
+    """Those among them at which something changed, kept for longer."""
+    return f"live:why:changes:{deployment_id}"
+
+
+def asked_key(deployment_id: int) -> str:
+    """There while somebody asks why it quotes what it quotes."""
+    return f"live:why:asked:{deployment_id}"
 
 
 def connection_to(url: str) -> AbstractConnection:

@@ -24,14 +24,20 @@ from engine.metrics.events import (
     Sample,
     StateChanged,
     View,
+    Vitals,
     stamp_of,
 )
+from engine.metrics.explained import Cause, TickExplained
 from monitoring.live import (
     BROKER_ERRORS,
+    asked_key,
+    changes_key,
     connection_to,
     deployment_channel,
     last_tile_key,
     last_view_key,
+    standing_key,
+    ticks_key,
     tile_channel,
 )
 
@@ -39,6 +45,9 @@ log = logging.getLogger(__name__)
 
 KEEP_S = 3600
 """How long the newest view and tile stay readable after their deployment fell silent."""
+TICKS_KEPT = 40
+"""Explained ticks of one deployment, and as many again of those at which something changed."""
+CHANGES_KEPT_S = 7 * 86_400
 GATHER_S = 0.02
 """What happens this soon after a batch has left waits for the next: each costs the loop, and the broker, a turn."""
 TILE_BAND = BANDS_BPS.index(200)
@@ -82,10 +91,30 @@ def tile_frame(deployment_id: int, state: str, reason: str, sample: Sample | Non
     return to_json(tile)
 
 
+def _kept(deployment_id: int, told: TickExplained) -> list[tuple[Any, ...]]:
+    """What keeps an explained tick among the last ones; told again, it replaces what was told before."""
+    frame, commands = to_json(told), []
+    kept = [(ticks_key(deployment_id), KEEP_S)]
+    if told.cause is not Cause.ASKED:
+        kept.append((changes_key(deployment_id), CHANGES_KEPT_S))
+    for key, keep_s in kept:
+        # A sorted set orders by floating point: stamps of nanoseconds are told apart to a quarter of a microsecond.
+        commands += [
+            ("ZREMRANGEBYSCORE", key, told.ts_ns, told.ts_ns),
+            ("ZADD", key, told.ts_ns, frame),
+            ("ZREMRANGEBYRANK", key, 0, -TICKS_KEPT - 1),
+            ("EXPIRE", key, keep_s),
+        ]
+    return commands
+
+
 class _Pending:
     """What one deployment has yet to send, and when it may."""
 
-    __slots__ = ("reason", "sample", "state", "tile_due", "tile_waits", "view", "view_due", "view_waits", "watched")
+    __slots__ = (
+        "asked", "explained", "reason", "sample", "standing", "state", "tile_due", "tile_waits", "view", "view_due",
+        "view_waits", "watched",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.state: str = State.PAUSED.value
@@ -98,6 +127,10 @@ class _Pending:
         self.tile_due = 0.0
         self.watched = True
         """Whether anybody listened to the last view; before the first, somebody may."""
+        self.asked = False
+        """Whether somebody asked for explanations when the last view was sent."""
+        self.explained: deque[TickExplained] = deque(maxlen=TICKS_KEPT)
+        self.standing: bytes | None = None
 
 
 class Publisher:
@@ -149,7 +182,10 @@ class Publisher:
                 pending.sample = event
                 pending.tile_waits = True
                 self._waiting[deployment_id] = pending
-            case OrderChanged() | QuotesSimulated() | Measurement() | Heard():
+            case TickExplained():
+                pending.explained.append(event)
+                self._waiting[deployment_id] = pending
+            case OrderChanged() | QuotesSimulated() | Measurement() | Heard() | Vitals():
                 return  # a view carries orders and market; the rest of these is for the record
             case StateChanged():
                 self.state(deployment_id, event.new.value, event.reason)
@@ -165,6 +201,18 @@ class Publisher:
         pending.tile_waits, pending.tile_due = True, 0.0
         self._waiting[deployment_id] = pending
         self._kick.set()
+
+    def standing(self, deployment_id: int, frame: bytes) -> None:
+        """How a deployment works and how its components stand, for whoever looks; the newest is kept."""
+        pending = self._pending.setdefault(deployment_id, _Pending())
+        pending.standing = frame
+        self._waiting[deployment_id] = pending
+        self._kick.set()
+
+    def asks_why(self, deployment_id: int) -> bool:
+        """Whether somebody looks at why it quotes what it quotes."""
+        pending = self._pending.get(deployment_id)
+        return pending is not None and pending.asked
 
     def is_watched(self, deployment_id: int) -> bool:
         """Whether views of it are worth their making: somebody heard the last one, or none has been sent yet."""
@@ -241,6 +289,7 @@ class Publisher:
                     frame = event_frame(deployment_id, pending.view, sent_ms)
                     shown.append((len(commands), pending))
                     commands.append(("PUBLISH", deployment_channel(deployment_id), frame))
+                    commands.append(("EXISTS", asked_key(deployment_id)))
                     commands.append(("SET", last_view_key(deployment_id), frame, "EX", KEEP_S))
                     pending.view_waits, pending.view_due = False, now + self._view_gap_s
                 if pending.tile_waits and pending.tile_due <= now:
@@ -248,6 +297,11 @@ class Publisher:
                     commands.append(("PUBLISH", tile_channel(deployment_id), frame))
                     commands.append(("SET", last_tile_key(deployment_id), frame, "EX", KEEP_S))
                     pending.tile_waits, pending.tile_due = False, now + self._tile_gap_s
+                if pending.standing is not None:
+                    commands.append(("SET", standing_key(deployment_id), pending.standing, "EX", KEEP_S))
+                    pending.standing = None
+                while pending.explained:
+                    commands += _kept(deployment_id, pending.explained.popleft())
             self._waiting = {key: each for key, each in self._waiting.items() if each.view_waits or each.tile_waits}
             if not commands:
                 return
@@ -261,7 +315,7 @@ class Publisher:
                 self._events.extendleft(reversed(events[-room:] if room else []))
                 raise
             for index, pending in shown:
-                pending.watched = heard[index] != 0
+                pending.watched, pending.asked = heard[index] != 0, heard[index + 1] != 0
             self.sent += len(commands)
             if not self._closing and not self._events:
                 return

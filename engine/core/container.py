@@ -30,6 +30,7 @@ from engine.core.inbox import Inbox
 from engine.core.log import bind_identity
 from engine.core.meter import Meter
 from engine.core.params import lacks, parameters_of
+from engine.core.parts import Part, parts
 from engine.core.plugins import Registry
 from engine.core.scheduler import JobScope, Scheduler
 from engine.core.service import Restore, Service, Ticks
@@ -102,6 +103,8 @@ class Container:
         self._context.run(running.set, lambda error: self._fail(config.service, error))
         self._registry = registry
         self._phase = "built"
+        self._culprit: tuple[str, str] | None = None
+        """The component that failed first, and with what."""
         self._failure: BaseException | None = None
         self._fault_task: asyncio.Task[None] | None = None
         self._unload_task: asyncio.Task[None] | None = None
@@ -206,6 +209,17 @@ class Container:
             await cast(Ticks, self.service).between_ticks(apply)
         return changes
 
+    def parts(self) -> tuple[Part, ...]:
+        """How each component stands now, also after the service was taken down."""
+        return parts(
+            self.config.components,
+            order=self.order,
+            phase=self._phase,
+            started=self._started,
+            failed=self._culprit,
+            unload_errors=self.unload_errors,
+        )
+
     def _enter(self, old: str, new: str) -> None:
         if self._phase != old:
             raise EngineError(f"the service is {self._phase} and cannot be {new}; build a new container")
@@ -220,7 +234,9 @@ class Container:
                 act = getattr(self.components[name], step, None)
                 if act is not None:
                     await self._unless_failed(act(), name=f"{name}.{step}")
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception) and self._culprit is None:
+                self._culprit = name, _words(error)
             await self.unload()
             raise
 
@@ -298,7 +314,7 @@ class Container:
             log.error("a component failed", component=name, exc_info=error)
         if self.fault or self._phase == "unloaded":
             return
-        self.fault = reason
+        self.fault, self._culprit = reason, (name, _words(error))
         self._failed.set()
         if self._phase == "running":
             self._fault_task = self._task(self._go_down(reason), name="fault")

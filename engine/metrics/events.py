@@ -228,6 +228,27 @@ class View(msgspec.Struct, frozen=True, kw_only=True, tag="view"):
     notes: tuple[str, ...] = ()
 
 
+class Vitals(msgspec.Struct, frozen=True, kw_only=True, tag="vitals"):
+    """How promptly and how busily a service works. Latest wins, never stored; None means not observed, never zero."""
+
+    ts_ns: int
+    tick_late_p50_ms: float | None
+    """How late ticks began after their time, of one tick a second over the last five minutes; so is `tick_us_p50`."""
+    tick_late_p99_ms: float | None
+    tick_us_p50: float | None
+    answer_p50_ms: float | None
+    """From an order or a cancel being handed to the venue to its first word, over the last five minutes."""
+    answer_p99_ms: float | None
+    answers: int
+    orders_per_min: int
+    """Sent in the last minute; `orders_budget_per_min` is what the guard allows, None where it states no rate."""
+    cancels_per_min: int
+    refused_per_min: int
+    orders_budget_per_min: int | None
+    feed_problem: str
+    """Why the market's feed is not trusted now, or empty."""
+
+
 class RecordingProgress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
     """How far a replay has read. `share` is 0 to 1."""
 
@@ -326,6 +347,7 @@ Event = (
     | Measurement
     | View
     | TickExplained
+    | Vitals
     | RecordingProgress
     | RecordingEnded
     | ListenerChanged
@@ -356,6 +378,7 @@ class EventKind(StrEnum):
     MEASUREMENT = "measurement"
     VIEW = "view"
     EXPLAINED = "explained"
+    VITALS = "vitals"
     PROGRESS = "progress"
     RECORDING_ENDED = "recording_ended"
     LISTENER = "listener"

@@ -1,4 +1,4 @@
-"""What the outside sees of a running service: a sample each second; a view a few times a second, while watched."""
+"""What the outside sees of a running service: a sample each second, views while watched, vitals now and then."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from engine.core.component import Runtime
 from engine.core.decimals import BPS, ZERO
 from engine.core.scheduler import Job
 from engine.core.states import StateMachine
+from engine.execution.activity import Activity
 from engine.execution.tracker import OrderTracker, TrackedOrder
 from engine.market.types import Price, QuoteSet, Side
 from engine.marketmaking.base import PriceProvider
 from engine.marketmaking.executors import Executor
 from engine.marketmaking.explainer import Explainer
 from engine.metrics.events import BANDS_BPS, LiveOrder, Sample, View
+from engine.metrics.vitals import VitalSigns
+from engine.risk.base import Guard
 from engine.venues.base import MarketFeed
 
 SAMPLE_EVERY_S = 1.0
 UNWATCHED_VIEW_EVERY_S = 1.0
 """How often a view is made that nobody may see: who opens the page is shown the last one, and noticed by the next."""
+VITALS_EVERY = 5
+"""In samples."""
 VIEW_LEVELS = 20
 """Innermost venue levels a side in a view."""
 
@@ -43,6 +48,8 @@ class Reported(Protocol):
     job: Job | None
     tick_us: float
     explainer: Explainer
+    activity: Activity
+    guard: Guard
 
 
 class Reporter:
@@ -53,6 +60,8 @@ class Reporter:
         self._view_every_s = view_every_s
         self._unwatched_due = 0.0
         self._market_depth: tuple[Decimal | None, Decimal | None] = (None, None)
+        self._signs = VitalSigns(service)
+        self._seconds = 0
 
     def schedule(self) -> None:
         scheduler = self._service.runtime.scheduler
@@ -63,6 +72,10 @@ class Reporter:
     async def _sample_due(self) -> None:
         self.sample()
         self._service.explainer.look()
+        self._signs.note()
+        self._seconds += 1
+        if self._seconds % VITALS_EVERY == 0:
+            self._service.runtime.record(self._signs.read())
 
     async def _view_due(self) -> None:
         runtime = self._service.runtime

@@ -24,6 +24,7 @@ from engine.metrics.events import (
     Sample,
     StateChanged,
     View,
+    Vitals,
     kind_of,
 )
 from engine.metrics.explained import TickExplained
@@ -99,6 +100,10 @@ class Outbox(_Outlet):
             super().emit(event)
 
 
+_FOR_WATCHERS = (View, Vitals, TickExplained)
+"""Made for whoever looks at this moment."""
+
+
 class Jsonl(Component):
     """Append every event to a file, one JSON object a line; decimals are strings, so nothing is lost."""
 
@@ -106,7 +111,9 @@ class Jsonl(Component):
         self,
         *,
         path: Annotated[str, PathText(help="File to append to", example="events.jsonl")],
-        views: Annotated[bool, Flag(help="Also write the live views, several a second, and explained ticks")] = False,
+        views: Annotated[
+            bool, Flag(help="Also write the live views, several a second, vitals and explained ticks")
+        ] = False,
     ) -> None:
         self.path = path
         self.views = views
@@ -119,7 +126,7 @@ class Jsonl(Component):
         self._file = path.open("ab")  # noqa: ASYNC230  a local file, opened once
 
     def emit(self, event: Event) -> None:
-        if self._file is not None and (self.views or not isinstance(event, View | TickExplained)):
+        if self._file is not None and (self.views or not isinstance(event, _FOR_WATCHERS)):
             self._file.write(self._encode(event) + b"\n")
             if not isinstance(event, Sample):
                 self._file.flush()

@@ -89,6 +89,7 @@ def container_of(
     secure: Secure,
     manual_halt: Callable[[], str],
     is_watched: Callable[[], bool],
+    asks_why: Callable[[], bool],
     on_fault: Callable[[str], None],
     on_event: Callable[[msgspec.Struct], None],
 ) -> Container:
@@ -115,6 +116,7 @@ def container_of(
         secure=secure,
         manual_halt=manual_halt,
         is_watched=is_watched,
+        asks_why=asks_why,
         on_fault=on_fault,
         on_event=on_event,
     )

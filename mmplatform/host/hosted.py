@@ -17,7 +17,7 @@ from engine.core.container import Container
 from engine.core.errors import EngineError
 from engine.core.service import Service, TakesOver
 from engine.core.states import State
-from engine.metrics.events import Event, FillRecorded, StateChanged
+from engine.metrics.events import Event, FillRecorded, StateChanged, Vitals
 from mmplatform.host import lease, records
 from mmplatform.host.build import House, bring_in, container_of
 from mmplatform.host.changing import Outcome, adopt, change_in_place
@@ -26,6 +26,7 @@ from mmplatform.host.journal import Journal, Owner
 from mmplatform.host.lease import Claim, Permit, Standing
 from mmplatform.host.records import Record
 from mmplatform.host.rehearsal import Rehearsal
+from mmplatform.host.standing import Teller
 from strategies.choices import Mode, Wanted
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ class Hosted:
         self._rehearsal: Rehearsal | None = None
         self._record: Record | None = None
         self._clearing: asyncio.Task[None] | None = None
+        self._teller = Teller(self._show_standing)
 
     @property
     def service(self) -> Service | None:
@@ -142,16 +144,20 @@ class Hosted:
         assert journal is not None
         if record.mode is Mode.REPLAY:
             self._rehearsal = Rehearsal(self.journal, self._house.writer, on_ended=self._recording_ended)
+        self._teller.begins(revision=record.revision, token=self.token)
         try:
             await bring_in(record, self._house.registry)
             container = await self._house.pace.do(lambda: self._container_of(record, journal))
             if self._is_leaving:
                 return False  # nothing of it has been acquired yet
             self.container = container
+            self._teller.built(container)
             await container.load()
             await container.begin()
+            self._teller.tell()
         except Exception as error:  # the host's edge: one deployment must not hurt the others
             self.container = None
+            self._teller.tell()
             if not self._is_leaving:
                 log.error("a deployment could not be built", deployment=self.id, exc_info=error)
                 reason = f"could not be started: {_words(error)}"
@@ -179,6 +185,7 @@ class Hosted:
             secure=lambda: self._house.writer.secure(journal),
             manual_halt=lambda: self.kill_reason,
             is_watched=lambda: self._house.publisher.is_watched(self.id),
+            asks_why=lambda: self._house.publisher.asks_why(self.id),
             on_fault=self._on_fault,
             on_event=self._on_event,
         )
@@ -469,6 +476,7 @@ class Hosted:
         if container is None:
             return True
         await container.unload()
+        self._teller.tell()
         self._house.heap.is_left()
         return not container.unload_errors
 
@@ -484,6 +492,7 @@ class Hosted:
         """A fault may have left orders, and nothing of ours runs that would cancel them: go on trying."""
         if self._clearing is None or self._clearing.done():
             self._clearing = self._spawn(self._clear_after_fault(reason), f"clear {self.id} after its fault")
+            self._teller.tell("to be built anew, so that the venue confirms that nothing rests")
 
     async def _clear_after_fault(self, reason: str) -> None:
         """Build the service anew and halt it, which goes on until the venue confirms that nothing rests."""
@@ -510,9 +519,15 @@ class Hosted:
 
     def _publish(self, event: Event) -> None:
         """Show an event at once; but a fill when it is recorded, so that none is seen and then gone."""
-        if not isinstance(event, FillRecorded) and self.permit.valid():
+        if isinstance(event, Vitals):
+            self._teller.hear(event)
+        elif not isinstance(event, FillRecorded) and self.permit.valid():
             # A frozen host that wakes must not speak over its successor.
             self._house.publisher.emit(self.id, event)
+
+    def _show_standing(self, frame: bytes) -> None:
+        if self.permit.valid():
+            self._house.publisher.standing(self.id, frame)
 
     def _on_event(self, event: Event) -> None:
         if self._rehearsal is not None:
@@ -524,6 +539,7 @@ class Hosted:
         """The container took itself down, orders cancelled. A halt under way is proven by a new one."""
         was, is_clean = self.state, self.container is None or not self.container.unload_errors
         self.container = None
+        self._teller.tell()
         self._house.heap.is_left()
         if was in HALTED:
             self._fault = reason
