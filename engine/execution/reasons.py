@@ -86,6 +86,8 @@ def _why_replaced(order: TrackedOrder, quote: Quote, wanted: QuoteSet, tolerance
 
 
 def _why_kept(order: TrackedOrder, quote: Quote, tolerance: Tolerance) -> str:
+    if order.is_amending:
+        return "It is being made smaller; until the venue says so it is left alone."
     if order.price == quote.price and order.remaining_base == quote.size_base:
         return "It rests exactly as wanted."
     parts = []
@@ -128,10 +130,12 @@ def outcome(order: TrackedOrder | None) -> tuple[str, bool]:
             return _with_reason("in doubt, the venue is asked", order), False
         case OrderStatus.REJECTED:
             return _with_reason("refused", order), True
-        case OrderStatus.PARTIALLY_FILLED:
+        case OrderStatus.PARTIALLY_FILLED if not order.is_amending:
             return f"rests, {_plain(order.filled_base)} of it filled", True
         case OrderStatus.CANCELLED if order.filled_base:
             return f"cancelled after {_plain(order.filled_base)} of it filled", True
+        case OrderStatus.OPEN | OrderStatus.PARTIALLY_FILLED if order.is_amending:
+            return "being made smaller", False
         case OrderStatus.OPEN:
             return "rests", True
     return _words(order.status), True

@@ -235,7 +235,14 @@ class Trace:
         newest = tracker.newest(action.side, action.level, since_ns=self._state.ts_ns)
         if newest is not None and newest.client_order_id != action.ended_id:
             return replace(action, placed_id=newest.client_order_id)
-        return replace(action, act=Act.HELD_BACK) if action.act is Act.PLACED else action
+        if action.act is Act.PLACED:
+            return replace(action, act=Act.HELD_BACK)
+        old = tracker.find(action.ended_id)
+        if old is None or old.status.is_final or old.cancel_sent_at is not None:
+            return action
+        if old.is_amending or old.remaining_base == action.wanted_size_base:
+            return replace(action, act=Act.REDUCED, placed_id=action.ended_id, ended_id="")
+        return replace(action, act=Act.HELD_BACK, ended_id="")
 
     def _stage(self, kind: Kind, component: object, draft: Draft, context: QuoteContext) -> None:
         said = draft.notes[self._said :]

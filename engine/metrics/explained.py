@@ -88,6 +88,8 @@ class Act(StrEnum):
     KEPT = "kept"
     PLACED = "placed"
     REPLACED = "replaced"
+    REDUCED = "made smaller"
+    """In its place, keeping its turn in the queue."""
     CANCELLED = "cancelled"
     WAITS = "waits"
     """The slot is not free: an order is on its way in or out, or its fate is not known."""

@@ -327,6 +327,7 @@ class Hosted:
         outcome = await change_in_place(container, old, new, journal=journal, registry=house.registry)
         if outcome is Outcome.CHANGED:
             self._record, self._facts = new, new.facts
+            self._teller.goes_on(revision=new.revision)
         return outcome is not Outcome.NEEDS_RESTART
 
     async def _what_changed(self) -> str:

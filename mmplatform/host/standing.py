@@ -30,6 +30,11 @@ class Teller:
         self._container = container
         self.tell()
 
+    def goes_on(self, *, revision: str) -> None:
+        """The running service took over another revision without being built anew."""
+        self._revision = revision
+        self.tell()
+
     def hear(self, vitals: Vitals) -> None:
         self._vitals = vitals
         self.tell()

@@ -113,6 +113,15 @@ async def test_a_venue_that_answers_late_has_the_tick_told_again_with_the_outcom
     await desk.close()
 
 
+async def test_an_order_that_only_becomes_smaller_is_told_as_such() -> None:
+    desk = await quoting(more_executor=", amend_in_place: true")
+    desk.service.strategy.order_size_quote = D(400)  # type: ignore[attr-defined]
+    await desk.run(1.2)
+    reduced = [tick for tick in explained(desk) if "made smaller 6" in tick.verdict]
+    assert {action.outcome for action in reduced[0].actions} == {"rests"}
+    await desk.close()
+
+
 async def test_a_refusal_by_the_venue_is_told_in_its_words() -> None:
     desk = Desk()
     desk.service.runtime.asks_why = lambda: True
