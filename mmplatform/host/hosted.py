@@ -19,10 +19,11 @@ from engine.core.service import Service, TakesOver
 from engine.core.states import State
 from engine.metrics.events import Event, FillRecorded, StateChanged, Vitals
 from mmplatform.host import lease, records
+from mmplatform.host.batch import Owner
 from mmplatform.host.build import House, bring_in, container_of
 from mmplatform.host.changing import Outcome, adopt, change_in_place
 from mmplatform.host.database import DATABASE_ERRORS
-from mmplatform.host.journal import Journal, Owner
+from mmplatform.host.journal import Journal
 from mmplatform.host.lease import Claim, Permit, Standing
 from mmplatform.host.records import Record
 from mmplatform.host.rehearsal import Rehearsal

@@ -23,12 +23,12 @@ from engine.core.plugins import Registry
 from engine.core.scheduler import Scheduler
 from engine.venues.hub import MarketHub
 from mmplatform.host import lease, records
+from mmplatform.host.batch import Owner
 from mmplatform.host.budget import SharedBudgets
 from mmplatform.host.build import House
 from mmplatform.host.database import DATABASE_ERRORS, Line, connect
 from mmplatform.host.heap import Heap
 from mmplatform.host.hosted import MOVED, SILENCE, STOPPED, Hosted
-from mmplatform.host.journal import Owner
 from mmplatform.host.lease import Claim, Permit, Timing, boottime
 from mmplatform.host.pace import Pace
 from mmplatform.host.stats import Stats

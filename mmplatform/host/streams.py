@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from engine.core.clock import utc
+from engine.core.legible import legible
+from mmplatform.host.batch import Owner, SeenOrder
 from monitoring import measurements, samples
+
+IN_ONE_GO = 50
+"""So many rows are poured before whatever else is due gets its turn: a few thousand would hold the loop for a while."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,10 @@ class Stream:
         """Append rows that are new for certain."""
         async with cursor.copy(self.copy) as copy:
             copy.set_types(self.types)
-            for row in rows:
+            for number, row in enumerate(rows, 1):
                 await copy.write_row(row)
+                if number % IN_ONE_GO == 0:
+                    await asyncio.sleep(0)
 
 
 SAMPLES = Stream("monitoring_sample_hot", samples.COLUMNS, samples.COLUMN_TYPES)
@@ -79,10 +88,33 @@ FEW_ORDERS = 10
 """So many leave sooner one by one: an order may be waiting for its intent to be on record."""
 
 
-async def write_orders(cursor: psycopg.AsyncCursor, rows: list[tuple[Any, ...]], *, copying: bool) -> None:
+async def write_orders(cursor: psycopg.AsyncCursor, seen: Sequence[tuple[Owner, SeenOrder]], *, copying: bool) -> None:
     """Write the newest state of each order; a connection prepared by LANDING takes many at once."""
-    if copying and len(rows) > FEW_ORDERS:
+    rows = (_row_of(owner, order) for owner, order in seen)
+    if copying and len(seen) > FEW_ORDERS:
         await LANDED.pour(cursor, rows)
         await cursor.execute(FROM_LANDED)
-    elif rows:
+    elif seen:
         await cursor.executemany(ORDERS, rows)
+
+
+def _row_of(owner: Owner, seen: SeenOrder) -> tuple[Any, ...]:
+    """In the order of _ORDER. Made when it is written, since most orders change again before."""
+    change, first_seen_ns = seen
+    return (
+        owner.client_id,
+        owner.deployment_id,
+        change.client_order_id,
+        change.venue_order_id,
+        owner.token,
+        change.symbol,
+        change.side.value,
+        change.level,
+        change.price,
+        change.size_base,
+        change.filled_base,
+        change.new.value,
+        legible(change.reason),
+        utc(first_seen_ns),
+        utc(change.ts_ns),
+    )

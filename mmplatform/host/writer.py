@@ -17,8 +17,9 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from engine.metrics.events import FillRecorded
+from mmplatform.host.batch import Batch, Owner
 from mmplatform.host.database import DATABASE_ERRORS, connect
-from mmplatform.host.journal import Batch, Journal, Owner
+from mmplatform.host.journal import Journal
 from mmplatform.host.streams import LANDING, MEASUREMENTS, SAMPLES, write_orders
 
 log = structlog.get_logger(__name__)
@@ -288,17 +289,23 @@ class Writer:
         *,
         copying: bool = True,
     ) -> None:
-        async with connection.transaction(), connection.cursor() as cursor:
-            held = await self._held(cursor, [journal.owner.deployment_id for journal, _ in taken])
-            ours: list[tuple[Owner, Batch]] = []
-            fenced: list[Journal] = []
-            for journal, batch in sorted(taken, key=lambda pair: pair[0].owner.deployment_id):
-                if held.get(journal.owner.deployment_id) == journal.owner.token:
-                    ours.append((journal.owner, batch))
-                else:
-                    fenced.append(journal)
-            await self._insert(cursor, [batch for _, batch in ours], copying=copying)
-            await self._update(cursor, ours)
+        ours: list[tuple[Owner, Batch]] = []
+        fenced: list[Journal] = []
+        await connection.execute("begin")
+        try:
+            async with connection.cursor() as cursor:
+                held = await self._held(cursor, [journal.owner.deployment_id for journal, _ in taken])
+                for journal, batch in sorted(taken, key=lambda pair: pair[0].owner.deployment_id):
+                    if held.get(journal.owner.deployment_id) == journal.owner.token:
+                        ours.append((journal.owner, batch))
+                    else:
+                        fenced.append(journal)
+                await self._insert(cursor, ours, copying=copying)
+            await self._show_and_commit(connection, ours)
+        except BaseException:
+            with contextlib.suppress(psycopg.Error):
+                await connection.rollback()
+            raise
         self.rows += sum(batch.rows for _, batch in ours)
         for journal in fenced:
             journal.fenced = True
@@ -318,8 +325,9 @@ class Writer:
         )
         return dict(await cursor.fetchall())
 
-    async def _insert(self, cursor: psycopg.AsyncCursor, batches: list[Batch], *, copying: bool) -> None:
-        orders = [row for batch in batches for row in batch.orders.values()]
+    async def _insert(self, cursor: psycopg.AsyncCursor, ours: list[tuple[Owner, Batch]], *, copying: bool) -> None:
+        batches = [batch for _, batch in ours]
+        orders = [(owner, order) for owner, batch in ours for order in batch.orders.values()]
         fills = [row for batch in batches for row in batch.fills]
         events = [(*row[:-1], Jsonb(row[-1])) for batch in batches for row in batch.events]
         balances = [row for batch in batches for row in batch.balances.values()]
@@ -345,8 +353,12 @@ class Writer:
                 await cursor.executemany(stream.again, rows)
 
     @staticmethod
-    async def _update(cursor: psycopg.AsyncCursor, ours: list[tuple[Owner, Batch]]) -> None:
-        """What deployments show of themselves. Last and all at once: our own renewals pass over rows locked here."""
+    async def _show_and_commit(connection: psycopg.AsyncConnection, ours: list[tuple[Owner, Batch]]) -> None:
+        """What deployments show of themselves, last of all: the only rows that others write too.
+
+        One message for all of it and the commit, so that they are locked for as long as the database takes and not for
+        as long as our loop does: renewals pass over what is locked, and after three of them a deployment falls silent.
+        """
         latched = [
             {"id": owner.deployment_id, "token": owner.token, "reason": batch.latch}
             for owner, batch in ours
@@ -381,9 +393,13 @@ class Writer:
             for each in batch.adopted
         ]
         progress = [(batch.progress, owner.deployment_id) for owner, batch in ours if batch.progress is not None]
-        for statement, rows in ((LATCH, latched), (PROGRESS, progress), (OBSERVED, observed), (ADOPTED, adopted)):
-            if rows:
-                await cursor.executemany(statement, rows)
+        cursor = psycopg.AsyncClientCursor(connection)
+        said = [
+            cursor.mogrify(statement, row)
+            for statement, rows in ((LATCH, latched), (PROGRESS, progress), (OBSERVED, observed), (ADOPTED, adopted))
+            for row in rows
+        ]
+        await cursor.execute(";".join([*said, "commit"]))
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

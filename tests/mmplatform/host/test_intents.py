@@ -11,7 +11,8 @@ from engine.core.plugins import Registry
 from engine.market.types import OrderReport, OrderRequest, OrderStatus
 from engine.venues.paper.exchange import PaperExchange
 from mmplatform.host import records
-from mmplatform.host.journal import Journal, Owner
+from mmplatform.host.batch import Owner
+from mmplatform.host.journal import Journal
 from mmplatform.host.writer import Writer
 from tests.mmplatform.host.conftest import Desk
 from tests.mmplatform.host.test_host import Watch, watch  # noqa: F401  a fixture

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from engine.market.summaries import Ticker
 from engine.metrics.events import ListenerChanged, TickerHeard
-from mmplatform.host.journal import Journal, Owner
+from mmplatform.host.batch import Owner
+from mmplatform.host.journal import Journal
 
 
 def test_what_a_listener_heard_is_no_row_of_the_record() -> None:

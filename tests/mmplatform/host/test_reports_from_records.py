@@ -14,7 +14,8 @@ from engine.core.clock import utc
 from engine.core.states import State
 from engine.market.types import Side
 from engine.metrics.events import FeesPriced, FillRecorded, StateChanged
-from mmplatform.host.journal import Journal, Owner
+from mmplatform.host.batch import Owner
+from mmplatform.host.journal import Journal
 from mmplatform.host.writer import Writer
 from monitoring.models import Origin
 from monitoring.models import SessionReport as Stored

@@ -24,7 +24,8 @@ from engine.metrics.events import (
     StateChanged,
 )
 from mmplatform.host import records
-from mmplatform.host.journal import OUTBOX_KEPT, SAMPLES_KEPT, Journal, Owner
+from mmplatform.host.batch import OUTBOX_KEPT, SAMPLES_KEPT, Owner
+from mmplatform.host.journal import Journal
 from mmplatform.host.streams import FEW_ORDERS
 from mmplatform.host.writer import Writer
 from tests.mmplatform.host.conftest import database_url
@@ -382,7 +383,7 @@ async def test_what_cannot_be_written_is_kept_and_its_age_known(desk, told) -> N
         assert nowhere.stalled_s > 0.5
         batch = journal.take()
         assert [row[2] for row in batch.fills] == ["f1", "f2"]
-        assert [row[11] for row in batch.orders.values()] == ["cancelled"]
+        assert [order.change.new.value for order in batch.orders.values()] == ["cancelled"]
         assert len(batch.samples) == SAMPLES_KEPT  # the oldest were given up
     finally:
         await nowhere.stop()
