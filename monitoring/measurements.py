@@ -17,6 +17,7 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from engine.core.clock import utc
+from engine.core.legible import legible
 from engine.metrics.events import Measurement
 from monitoring.samples import drop_old_partitions, ensure_partition, hours_waiting
 from monitoring.uptime import LATE
@@ -38,9 +39,9 @@ def row_of(measurement: Measurement, deployment_id: int, client_id: int) -> tupl
         deployment_id,
         client_id,
         utc(measurement.ts_ns),
-        measurement.name,
-        measurement.source,
-        measurement.symbol,
+        legible(measurement.name),
+        legible(measurement.source),
+        legible(measurement.symbol),
         Jsonb(figures, dumps=_encode),
     )
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from engine.core.clock import utc
+from engine.core.legible import legible
 from engine.metrics.events import BANDS_BPS, Sample
 from monitoring.uptime import LATE, ROLL_KPI_1H, ROLL_KPI_1M
 
@@ -42,17 +44,24 @@ ROLLED = tuple(name for name in SERIES if name not in ("fills", "orders_sent", "
 """The series kept in rollups. Counters and tick times are read from the raw rows alone."""
 
 
+_NUMBERS = attrgetter(*FIELDS)
+
+
 def row_of(sample: Sample, deployment_id: int, client_id: int) -> tuple[Any, ...]:
     """The row of one sample, as COLUMNS has it. What was not observed stays None."""
     row: list[Any] = [deployment_id, client_id, utc(sample.ts_ns), str(sample.state)]
-    for name in FIELDS:
-        value = getattr(sample, name)
-        if name in BANDS:
-            row.extend(map(float, value) if value else (None for _ in BANDS_BPS))
+    for value in _NUMBERS(sample):
+        if value is None:
+            row.append(None)
+        elif type(value) is tuple:  # the bands of one side, empty when there was nothing to measure them by
+            row.extend(map(float, value) if value else _NO_BANDS)
         else:
-            row.append(None if value is None else float(value))
-    row.append(sample.quoting_reason)
+            row.append(float(value))
+    row.append(legible(sample.quoting_reason))
     return tuple(row)
+
+
+_NO_BANDS = (None,) * len(BANDS_BPS)
 
 
 TALLIED = (

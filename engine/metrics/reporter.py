@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import accumulate
 from typing import Protocol
 
 from engine.accounting.account import Account
@@ -191,15 +193,11 @@ def depth_in_bands(orders: Sequence[TrackedOrder], mid: Decimal | None) -> tuple
     """Resting notional of one side within each band of BANDS_BPS around mid, quote currency; empty without a mid."""
     if mid is None:
         return ()
-    depths = [ZERO] * len(BANDS_BPS)
     edges = [mid * edge for edge in _EDGES]
+    rings = [ZERO] * (len(edges) + 1)  # between one edge and the next; the last is beyond them all
     for order in orders:
-        notional = order.remaining_base * order.price
-        away = abs(order.price - mid)
-        for index, edge in enumerate(edges):
-            if away <= edge:
-                depths[index] += notional
-    return tuple(depths)
+        rings[bisect_left(edges, abs(order.price - mid))] += order.remaining_base * order.price
+    return tuple(accumulate(rings[:-1]))
 
 
 _EDGES = tuple(band / BPS for band in BANDS_BPS)

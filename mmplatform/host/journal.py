@@ -180,7 +180,7 @@ class Journal:
         if self._last_sample_ts is not None and ts <= self._last_sample_ts:
             return  # one a moment: the key of a sample is its time
         self._last_sample_ts = ts
-        self._batch.samples.append(_legible_row(row))
+        self._batch.samples.append(row)
         if time.monotonic() >= self._balances_due:
             self._balances_due = time.monotonic() + BALANCES_EVERY_S
             self._balances(sample, ts)
@@ -192,7 +192,7 @@ class Journal:
             return  # one a moment, as with samples
         self._last_measured[key] = ts
         row = measurements.row_of(measurement, self.owner.deployment_id, self.owner.client_id)
-        self._batch.measurements.append(_legible_row(row))
+        self._batch.measurements.append(row)
 
     def _balances(self, sample: Sample, at: datetime) -> None:
         locked = {Side.BUY: ZERO, Side.SELL: ZERO}
@@ -335,7 +335,3 @@ class Journal:
 
     def give_back(self, batch: Batch) -> None:
         self._batch = batch.followed_by(self._batch)
-
-
-def _legible_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(legible(value) if isinstance(value, str) else value for value in row)
