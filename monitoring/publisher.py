@@ -54,6 +54,10 @@ TILE_BAND = BANDS_BPS.index(200)
 """The depth band a tile shows: ±2 % of mid."""
 
 
+_NOT_SHOWN = (OrderChanged, QuotesSimulated, Measurement, Heard, Vitals)
+"""A view carries orders and market; the rest of these is for the record."""
+
+
 def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -172,7 +176,9 @@ class Publisher:
 
     def emit(self, deployment_id: int, event: Event) -> None:
         """Take an event of a service; never blocks."""
-        pending = self._pending.setdefault(deployment_id, _Pending())
+        if isinstance(event, _NOT_SHOWN):
+            return
+        pending = self._of(deployment_id)
         match event:
             case View():
                 pending.view = event
@@ -185,8 +191,6 @@ class Publisher:
             case TickExplained():
                 pending.explained.append(event)
                 self._waiting[deployment_id] = pending
-            case OrderChanged() | QuotesSimulated() | Measurement() | Heard() | Vitals():
-                return  # a view carries orders and market; the rest of these is for the record
             case StateChanged():
                 self.state(deployment_id, event.new.value, event.reason)
                 self._append(deployment_id, event)
@@ -196,7 +200,7 @@ class Publisher:
 
     def state(self, deployment_id: int, state: str, reason: str) -> None:
         """The host's own word on a deployment; its tile leaves at once."""
-        pending = self._pending.setdefault(deployment_id, _Pending())
+        pending = self._of(deployment_id)
         pending.state, pending.reason = state, reason
         pending.tile_waits, pending.tile_due = True, 0.0
         self._waiting[deployment_id] = pending
@@ -204,7 +208,7 @@ class Publisher:
 
     def standing(self, deployment_id: int, frame: bytes) -> None:
         """How a deployment works and how its components stand, for whoever looks; the newest is kept."""
-        pending = self._pending.setdefault(deployment_id, _Pending())
+        pending = self._of(deployment_id)
         pending.standing = frame
         self._waiting[deployment_id] = pending
         self._kick.set()
@@ -213,6 +217,12 @@ class Publisher:
         """Whether somebody looks at why it quotes what it quotes."""
         pending = self._pending.get(deployment_id)
         return pending is not None and pending.asked
+
+    def _of(self, deployment_id: int) -> _Pending:
+        pending = self._pending.get(deployment_id)
+        if pending is None:
+            pending = self._pending[deployment_id] = _Pending()
+        return pending
 
     def is_watched(self, deployment_id: int) -> bool:
         """Whether views of it are worth their making: somebody heard the last one, or none has been sent yet."""
