@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from django.conf import settings
+from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-from engine.core.alone import alone
+from engine.core.alone import Commons, alone, commons
+from engine.core.clock import SystemClock
 from engine.core.component import Component
 from engine.core.errors import EngineError, NotReady, Refused
 from engine.core.params import parameters_of
@@ -85,13 +89,33 @@ def visit(
     component = _built(cls, venue, {"account": account, "endpoint_override": venue.endpoint_override})
 
     async def within() -> T:
-        async with alone(component, name=venue.slug, credentials=credentials) as loaded:
+        async with (
+            _among_hosts() as among,
+            alone(component, name=venue.slug, credentials=credentials, among=among) as loaded,
+        ):
             return await question(loaded)
 
     try:
         return asyncio.run(asyncio.wait_for(within(), PATIENCE_S))
     except TimeoutError:
         raise NotReady(f"{venue} did not answer within {PATIENCE_S:g} s.") from None
+
+
+@asynccontextmanager
+async def _among_hosts() -> AsyncIterator[Commons]:
+    """With the request budgets and the turns of keys that hosts have: asking neither takes what orders need, nor uses a
+    number in between theirs."""
+    if not settings.REDIS_URL:
+        async with commons() as own:
+            yield own
+        return
+    open_budgets = import_string(settings.SHARED_BUDGETS)
+    shared = open_budgets(settings.REDIS_URL, workers=settings.ENGINE_SLOTS, clock=SystemClock())
+    try:
+        async with commons(new_budget=shared) as among:
+            yield among
+    finally:
+        await shared.close()
 
 
 def _built(cls: type, venue: Venue, wanted: dict[str, str]) -> Any:

@@ -26,6 +26,8 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
 ENGINE_SLOTS = int(os.environ.get("MM_ENGINE_SLOTS") or os.cpu_count() or 1)
+SHARED_BUDGETS = "mmplatform.host.budget.SharedBudgets"
+"""What whoever asks a venue beside the hosts shares its requests by, and a key's turns."""
 REHEARSAL_SLOTS = int(os.environ.get("MM_REHEARSAL_SLOTS") or 1)
 
 

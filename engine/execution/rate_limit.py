@@ -8,7 +8,7 @@ from typing import Annotated, Protocol, runtime_checkable
 from engine.core.component import Component
 from engine.core.errors import NotReady, Refused
 from engine.core.params import Count, Seconds, Share, Text
-from engine.execution.rates import Line, Priority, own_budgets
+from engine.execution.rates import Line, OwnBudgets, Priority
 
 
 @runtime_checkable
@@ -64,7 +64,7 @@ class RateLimit(Component):
         line = await runtime.hub.acquire(
             self._key,
             lambda: Line(
-                (runtime.new_budget or own_budgets(runtime.clock))(
+                (runtime.new_budget or OwnBudgets(runtime.clock))(
                     self.budget,
                     limit=self.limit,
                     window_s=float(self.window_s + self.margin_s),

@@ -10,7 +10,7 @@ import asyncio
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -149,19 +149,42 @@ class SlidingWindow:
             self._used -= heapq.heappop(self._spent)[1]
 
 
+@dataclass
+class Turn:
+    """What whoever has a turn knows and leaves behind: the last number the key has used."""
+
+    last: int = 0
+
+
+class KeyTurns(Protocol):
+    """The turns of one key at a venue that takes requests in the order of their numbers only."""
+
+    def taken(self) -> AbstractAsyncContextManager[Turn]:
+        """Held from the number to the answer: nobody else's request of the key is on its way meanwhile."""
+        ...
+
+
 class NewBudget(Protocol):
-    """Opens a budget by its name: everybody who opens the same one spends from it."""
+    """Opens what processes share of a venue, by its name: everybody who opens the same one shares it."""
 
     def __call__(self, name: str, *, limit: int, window_s: float, reserve: int) -> Budget: ...
 
+    def turns(self, name: str, *, longest_s: float) -> KeyTurns | None:
+        """None where no other process is known of."""
+        ...
 
-def own_budgets(clock: Clock) -> NewBudget:
+
+class OwnBudgets:
     """Budgets of this process alone."""
 
-    def open_budget(name: str, *, limit: int, window_s: float, reserve: int) -> Budget:
-        return SlidingWindow(clock, limit=limit, window_s=window_s, reserve=reserve)
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
 
-    return open_budget
+    def __call__(self, name: str, *, limit: int, window_s: float, reserve: int) -> Budget:
+        return SlidingWindow(self._clock, limit=limit, window_s=window_s, reserve=reserve)
+
+    def turns(self, name: str, *, longest_s: float) -> KeyTurns | None:
+        return None
 
 
 @dataclass(order=True)

@@ -15,7 +15,8 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from engine.core.clock import Clock
-from engine.execution.rates import Budget, SlidingWindow
+from engine.execution.rates import Budget, KeyTurns, SlidingWindow
+from mmplatform.host.turns import SharedTurns
 from monitoring.live import BROKER_ERRORS
 
 log = logging.getLogger(__name__)
@@ -184,6 +185,9 @@ class SharedBudgets:
             workers=self._workers,
             clock=self._clock,
         )
+
+    def turns(self, name: str, *, longest_s: float) -> KeyTurns:
+        return SharedTurns(self._broker, name, longest_s=longest_s, clock=self._clock)
 
     async def close(self) -> None:
         await self._broker.aclose()

@@ -1,8 +1,9 @@
-"""A worker's questions, asked of a venue that speaks Binance's wire format."""
+"""A worker's questions, asked of venues that speak their own wire format."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,36 +13,39 @@ from exchanges.checks import judge
 from exchanges.choices import CheckState, VenueKind
 from exchanges.inspection import ask
 from exchanges.models import Venue
-from tests.engine.venues.ccxt.test_surveys import BinanceThatTells
+from tests.engine.venues.ccxt.keys import TELLS, telling
 from tests.venues.conftest import loopback
 from tests.venues.every import opened
 from tests.venues.loopback import Loopback
 
 __all__ = ["loopback"]
 
-KEYS = BinanceThatTells.keys
+KEYS = telling("binance").keys
 
 
-def record(address: str) -> Venue:
+def record(address: str, venue_id: str = "binance") -> Venue:
     """A record that is not stored: nothing is asked of the database."""
     return Venue(
-        slug="binance",
-        name="Binance",
+        slug=venue_id,
+        name=venue_id.title(),
         kind=VenueKind.CENTRALISED,
-        component="exchanges.ccxt.binance",
+        component=f"exchanges.ccxt.{venue_id}",
         endpoint_override=address,
     )
 
 
+@pytest.mark.parametrize("venue_id", TELLS)
 @pytest.mark.parametrize(("withdraws", "state"), [(False, CheckState.PASSED), (True, CheckState.REFUSED)])
 async def test_a_key_is_judged_by_what_the_venue_says_of_it(
-    loopback: Loopback, withdraws: bool, state: CheckState
+    loopback: Loopback, venue_id: str, withdraws: bool, state: CheckState
 ) -> None:
-    venue = opened(BinanceThatTells)
+    venue: Any = opened(telling(venue_id))
     venue.withdraws = withdraws
-    given = Credentials(api_key=KEYS.api_key, secret=KEYS.secret)
-    said = await asyncio.to_thread(ask, record(loopback.mount(venue)), "main", given)
-    assert judge(said, venue="Binance").state == state
+    keys = venue.keys
+    given = Credentials(api_key=keys.api_key, secret=keys.secret, passphrase=keys.passphrase)
+    said = await asyncio.to_thread(ask, record(loopback.mount(venue), venue_id), "main", given)
+    outcome = judge(said, venue=venue_id.title())
+    assert (outcome.state, "can withdraw" in outcome.reason) == (state, withdraws)
     assert {asset for asset, balance in said.balances.items() if balance.total} == {"AUR", "USDT"}
 
 

@@ -101,6 +101,7 @@ class Account:
             line=venue.line,
             tuning=self.tuning,
             orders=line,
+            key_turns=venue.key_turns(self._credentials.fingerprint),
             on_connected=self._connected,
             is_account=True,
         )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import aiohttp
 import msgspec
 
+from engine.execution.rates import Turn
 from engine.venues.ccxt import library
 from engine.venues.ccxt.library import Library
 
@@ -76,8 +77,8 @@ class _Beside:
     async def turn(self, cost: float) -> None:
         await self._at_home(self._wire.turn, cost)
 
-    def alone(self) -> AbstractAsyncContextManager[None]:
-        return nullcontext()  # public questions carry no nonce
+    def alone(self) -> AbstractAsyncContextManager[Turn]:
+        return nullcontext(Turn())  # public questions carry no nonce
 
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         await self._at_home(self._wire.heard, status, headers)

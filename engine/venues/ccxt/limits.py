@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from engine.core.clock import Clock
-from engine.execution.rates import Line, Priority, urgency
+from engine.execution.rates import KeyTurns, Line, Priority, Turn, urgency
 from engine.venues.ccxt.calls import current_call
 from engine.venues.ccxt.tuned.base import Budget, Tuning
 from engine.venues.ccxt.turns import Turns
@@ -44,6 +44,7 @@ class VenueWire:
         tuning: Tuning,
         orders: Line | None = None,
         on_connected: Callable[[str], None] = lambda url: None,
+        key_turns: KeyTurns | None = None,
         is_account: bool = False,
     ) -> None:
         self.session = session
@@ -53,6 +54,7 @@ class VenueWire:
         self._orders = orders
         self._tuning = tuning
         self._on_connected = on_connected
+        self._key_turns = key_turns
         self._turns = Turns() if tuning.serial and is_account else None
 
     async def turn(self, cost: float) -> None:
@@ -63,8 +65,18 @@ class VenueWire:
         most = await self._line.budget.capacity(with_reserve=False)
         await self._line.acquire(urgency(priority), min(max(1, round(cost * UNITS)), most))
 
-    def alone(self) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self._turns is None else self._turns.taken(urgency(current_call().priority))
+    def alone(self) -> AbstractAsyncContextManager[Turn]:
+        return nullcontext(Turn()) if self._turns is None else self._in_turn(self._turns)
+
+    @asynccontextmanager
+    async def _in_turn(self, turns: Turns) -> AsyncIterator[Turn]:
+        """First among ours, where the most urgent goes first; then among all who use the key."""
+        async with turns.taken(urgency(current_call().priority)):
+            if self._key_turns is None:
+                yield Turn()
+                return
+            async with self._key_turns.taken() as turn:
+                yield turn
 
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         lowered = {name.lower(): value for name, value in headers.items()}

@@ -20,7 +20,7 @@ import structlog
 from engine.core.clock import NS, Clock, within
 from engine.core.errors import EngineError, NotReady, Refused
 from engine.core.scheduler import Job, Scheduler
-from engine.execution.rates import Line, NewBudget, own_budgets
+from engine.execution.rates import KeyTurns, Line, NewBudget, OwnBudgets
 from engine.market.types import Instrument
 from engine.venues.base import MarketFeed
 from engine.venues.ccxt import library
@@ -131,7 +131,7 @@ class PublicVenue:
         self.scheduler = scheduler
         self._timeout_s = timeout_s
         self._book_levels = book_levels
-        self._new_budget = new_budget or own_budgets(clock)
+        self._new_budget = new_budget or OwnBudgets(clock)
         self._books: dict[str, tuple[BookWriter, int]] = {}
         self._instruments: dict[str, Instrument] = {}
         self._infos: dict[str, bytes] = {}
@@ -217,6 +217,14 @@ class PublicVenue:
             max_waiting=500,
             max_wait_s=5.0,
         )
+
+    def key_turns(self, fingerprint: str) -> KeyTurns | None:
+        """The turns of a key among all processes that use it, where the venue wants its requests in order."""
+        if not self.tuning.serial:
+            return None
+        place = self.place
+        name = " ".join(filter(None, (place.venue_id, place.endpoint_override, "key", fingerprint)))
+        return self._new_budget.turns(name, longest_s=self._timeout_s + 1)
 
     def _connected(self, url: str) -> None:
         """A socket of public data: its books notice by themselves."""

@@ -18,6 +18,7 @@ import ccxt
 from yarl import URL
 
 from engine.core.clock import Clock
+from engine.execution.rates import Turn
 from engine.venues.ccxt.calls import Call, carried_by, current_call
 from engine.venues.ccxt.errors import slows_down
 from engine.venues.ccxt.exact import ExactClient
@@ -46,8 +47,9 @@ class Wire(Protocol):
         """Wait until so much may be spent. Raises NotReady: nothing may be sent."""
         ...
 
-    def alone(self) -> AbstractAsyncContextManager[None]:
-        """Held from the nonce to the answer, where the venue takes one request at a time; else nobody waits in it."""
+    def alone(self) -> AbstractAsyncContextManager[Turn]:
+        """Held from the nonce to the answer, where the venue takes one request at a time; else nobody waits in it.
+        Tells the last nonce that was used, and is told the next."""
         ...
 
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
@@ -87,8 +89,12 @@ class Wired:
         """The budget first, then the turn: who waits for the budget must not keep a cancel from going."""
         this: Any = self
         await self.wire.turn(float(this.calculate_rate_limiter_cost(api, method, path, params, config)))
-        async with self.wire.alone():
-            return await super().fetch2(path, api, method, params, config)  # type: ignore[misc]
+        async with self.wire.alone() as turn:
+            self._last_nonce = max(self._last_nonce, turn.last)
+            try:
+                return await super().fetch2(path, api, method, params, config)  # type: ignore[misc]
+            finally:
+                turn.last = self._last_nonce
 
     def nonce(self) -> Any:
         """The venue's own kind of number, but never the same twice, and never a lower one."""
