@@ -82,15 +82,11 @@ def visit(
     registry: Registry | None = None,
 ) -> T:
     """Load the venue's component, ask one question, and let go. Raises EngineError, by remedy."""
-    try:
-        cls = (registry or Registry.installed()).get(venue.component)
-    except (UnknownComponent, BrokenComponent) as error:
-        raise EngineError(f"{venue} cannot be asked: {error}.") from None
-    component = _built(cls, venue, {"account": account, "endpoint_override": venue.endpoint_override})
+    component = component_of(venue, account=account, registry=registry)
 
     async def within() -> T:
         async with (
-            _among_hosts() as among,
+            among_hosts() as among,
             alone(component, name=venue.slug, credentials=credentials, among=among) as loaded,
         ):
             return await question(loaded)
@@ -102,7 +98,7 @@ def visit(
 
 
 @asynccontextmanager
-async def _among_hosts() -> AsyncIterator[Commons]:
+async def among_hosts() -> AsyncIterator[Commons]:
     """With the request budgets and the turns of keys that hosts have: asking neither takes what orders need, nor uses a
     number in between theirs."""
     if not settings.REDIS_URL:
@@ -116,6 +112,15 @@ async def _among_hosts() -> AsyncIterator[Commons]:
             yield among
     finally:
         await shared.close()
+
+
+def component_of(venue: Venue, *, account: str = "", registry: Registry | None = None, **wanted: str) -> Any:
+    """The venue's component as its record has it, not yet loaded. Raises EngineError, by remedy."""
+    try:
+        cls = (registry or Registry.installed()).get(venue.component)
+    except (UnknownComponent, BrokenComponent) as error:
+        raise EngineError(f"{venue} cannot be asked: {error}.") from None
+    return _built(cls, venue, {"account": account, "endpoint_override": venue.endpoint_override, **wanted})
 
 
 def _built(cls: type, venue: Venue, wanted: dict[str, str]) -> Any:

@@ -1,8 +1,9 @@
 """Celery as this platform uses it: the database's lease decides who runs, the broker only carries the call.
 
-Three queues, each with workers of its own: `engine` holds one long-lived `run_host` per pool child, `supervise` must
-never wait behind anything, `default` takes the short work. Messages are acknowledged before the task runs: a broker
-that redelivers an hour-long task would make a second host, and a lost one is called again by the supervisor.
+Four queues, each with workers of its own: `engine` holds one long-lived `run_host` per pool child, `supervise` must
+never wait behind anything, `kill` empties accounts without an engine, `default` takes the short work. Messages are
+acknowledged before the task runs: a broker that redelivers an hour-long task would make a second host, and a lost one
+is called again by the supervisor.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ PR_SET_PDEATHSIG = 1
 SUPERVISE_S = 2.0
 """How often slots without a living host are looked for."""
 
+CLEAR_S = 3.0
+"""How often accounts are looked for that a kill has left unproven; a kill itself calls at once."""
+
 # It warns of pickled messages run as root; messages here are JSON, and a container's user is often root.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 # It announces, at every loss of the broker, a default of a later Celery; hosts outlive the broker here on purpose.
@@ -45,13 +49,14 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2, "health_check_interval": 10},
     # Each with its own key: queues that share one would each get a copy of every call.
-    task_queues=[Queue(name, Exchange("mm"), routing_key=name) for name in ("default", "engine", "supervise")],
+    task_queues=[Queue(name, Exchange("mm"), routing_key=name) for name in ("default", "engine", "supervise", "kill")],
     task_default_queue="default",
     task_default_exchange="mm",
     task_default_routing_key="default",
     task_routes={
         "mmplatform.host.run_host": {"queue": "engine"},
         "mmplatform.host.supervise": {"queue": "supervise"},
+        "mmplatform.clearing.clear_accounts": {"queue": "kill"},
     },
     task_acks_late=False,
     task_reject_on_worker_lost=False,
@@ -71,6 +76,11 @@ app.conf.update(
             "task": "mmplatform.host.supervise",
             "schedule": SUPERVISE_S,
             "options": {"expires": 5},  # a backlog of old looks would only look again
+        },
+        "clear accounts": {
+            "task": "mmplatform.clearing.clear_accounts",
+            "schedule": CLEAR_S,
+            "options": {"expires": 5},
         },
         "move samples": {
             "task": "monitoring.move_samples",
@@ -110,7 +120,7 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
-app.autodiscover_tasks(["mmplatform.host"])
+app.autodiscover_tasks(["mmplatform.host", "mmplatform.clearing"])
 
 
 @setup_logging.connect

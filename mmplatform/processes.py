@@ -29,7 +29,17 @@ LONGEST_RESTART_AFTER_S = 15.0
 SETTLED_AFTER_S = 30.0
 LINES_KEPT = 30
 LONGEST_LINE = 8_000
-COLOURS = {"desk": 1, "postgres": 34, "valkey": 36, "web": 32, "beat": 35, "worker": 33, "supervisor": 95, "engine": 94}
+COLOURS = {
+    "desk": 1,
+    "postgres": 34,
+    "valkey": 36,
+    "web": 32,
+    "beat": 35,
+    "worker": 33,
+    "supervisor": 95,
+    "engine": 94,
+    "killer": 91,
+}
 
 
 class Stopped(Exception):

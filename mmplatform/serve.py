@@ -21,6 +21,7 @@ def commands(*, engine_seats: int, host: str = "127.0.0.1", port: int = 8000) ->
         "web": [python, "-m", "uvicorn", *WEB, "--host", host, "--port", str(port)],
         "engine": [*celery, *WORKER, "-n", "engine@%h", "-Q", "engine", "-c", str(engine_seats)],
         "supervisor": [*celery, *WORKER, "-n", "supervisor@%h", "-Q", "supervise", "-c", "1"],
+        "killer": [*celery, *WORKER, "-n", "killer@%h", "-Q", "kill", "-c", "1"],
         "worker": [*celery, *WORKER, "-n", "worker@%h", "-Q", "default", "-c", "1"],
         "beat": [*celery, "beat", "--loglevel", "INFO"],
     }

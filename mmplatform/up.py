@@ -1,7 +1,7 @@
 """`./mm up`: the whole desk in one terminal.
 
 PostgreSQL and Valkey (embedded, unless DATABASE_URL and REDIS_URL name others), migrations, static files, the demo
-desk, then web, beat and the three workers. What dies is started again; Ctrl-C stops everything, engines first so that
+desk, then web, beat and the four workers. What dies is started again; Ctrl-C stops everything, engines first so that
 no quote outlives them.
 """
 
@@ -26,7 +26,7 @@ from mmplatform.serve import commands
 from mmplatform.vaultkey import environment_of, furnish
 
 DEFAULT_PORT = 8000
-STOP_ORDER = (("engine", "beat", "supervisor", "worker"), ("web",), ("valkey", "postgres"))
+STOP_ORDER = (("engine", "beat", "supervisor", "worker"), ("web", "killer"), ("valkey", "postgres"))
 """Hosts cancel their quotes while the pages still show it and the database still records it."""
 START_PATIENCE_S = 30.0
 CELERY_ROUTINE = re.compile(
@@ -37,7 +37,7 @@ CELERY_ROUTINE = re.compile(
 ROUTINE = {
     "postgres": re.compile(r"^LOG:|^\s|^FATAL:  the database system is starting up"),
     "valkey": re.compile(r"Reading config|Memory overcommit|signal-handler|ready to exit"),
-    **dict.fromkeys(("engine", "supervisor", "worker", "beat"), CELERY_ROUTINE),
+    **dict.fromkeys(("engine", "supervisor", "killer", "worker", "beat"), CELERY_ROUTINE),
 }
 """What they say on every start and stop, hidden unless they die."""
 

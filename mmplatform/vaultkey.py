@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exchanges.vault import KEY, KEY_FILE, PUBLIC_KEY, PUBLIC_KEY_FILE, PrivateKey, keep, sealing_key, vault
 
-OPENING = ("engine", "worker")
+OPENING = ("engine", "killer", "worker")
 """The processes that speak to venues. The others get no key that opens anything."""
 
 

@@ -43,3 +43,33 @@ class KillScope(TextChoices):
     ACCOUNT = "account", "Account"
     MANDATE = "mandate", "Mandate"
     DEPLOYMENT = "deployment", "Deployment"
+
+
+class ClearingState(TextChoices):
+    """How far the kill path has come with one account."""
+
+    ASKED = "asked", "Waiting for a worker"
+    RUNNING = "running", "Clearing"
+    CLEAN = "clean", "Proven clean"
+    UNPROVEN = "unproven", "Not proven"
+
+
+CLEARING_OVER = (ClearingState.CLEAN, ClearingState.UNPROVEN)
+
+
+class Witness(TextChoices):
+    """By whose word an account is clean."""
+
+    VENUE = "venue", "The venue lists nothing of ours"
+    HOST = "host", "The engine host that held its orders confirmed it"
+    RECORD = "record", "By our record nothing of ours can rest there"
+
+
+class StepKind(TextChoices):
+    """What a line of evidence tells."""
+
+    TAKEN = "taken", "Taken up"
+    LISTED = "listed", "Listed"
+    CANCELLED = "cancelled", "Cancelled"
+    HELD_UP = "held_up", "Held up"
+    ENDED = "ended", "Ended"

@@ -23,6 +23,7 @@ from engine.core.decimals import ONE
 from engine.core.states import State
 from exchanges.models import ExchangeAccount, Market, Venue
 from strategies.choices import KillScope, Mode, RevisionState, Wanted
+from strategies.clearing import clearings_ask
 from strategies.loading import check_funding, check_it_loads, check_share, loads_on
 from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
 from strategies.selectors import barred, cannot_trade_live, covered_by, covering, halt_reasons, sentence
@@ -254,6 +255,7 @@ def deployment_halt(*, deployment: Deployment, actor: User, reason: str) -> Kill
         deployment.halt_ms = deployment.halt_proven = None  # this kill is proven by nothing yet
         deployment.save(update_fields=["halt_ms", "halt_proven"])
         _command(deployment, Wanted.HALTED, verb="deployment.halted", actor=actor, reason=reason)
+    clearings_ask(switch)
     return switch
 
 
@@ -307,6 +309,7 @@ def _scope_halt(scope: KillScope, *, actor: User, reason: str, **target: int) ->
     if running:
         audit("deployments.halted", switch, actor=actor, new={"deployments": running}, reason=reason)
     notify([pk for pk, _ in covered])
+    clearings_ask(switch)
     return switch
 
 
@@ -317,6 +320,17 @@ def _engage(scope: KillScope, *, actor: User, reason: str, **target: Any) -> Kil
         switch = KillSwitch.objects.create(scope=scope, reason=reason, engaged_by=actor, **target)
         audit("kill_switch.engaged", switch, actor=actor, new={"scope": scope, **target}, reason=reason)
     return switch
+
+
+@transaction.atomic
+def kill_switch_clear_again(*, switch: KillSwitch, actor: User) -> None:
+    """Have the kill path look at every account of an engaged switch once more. It cancels what it finds of ours."""
+    require(actor, Action.KILL)
+    switch.refresh_from_db(from_queryset=KillSwitch.objects.select_for_update(no_key=True))
+    if switch.reset_at is not None:
+        raise Refusal("The switch was reset; what it covered may be quoting again.")
+    asked = clearings_ask(switch)
+    audit("kill_switch.looked_again", switch, actor=actor, new={"accounts": asked})
 
 
 @transaction.atomic

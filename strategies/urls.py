@@ -1,6 +1,6 @@
 from django.urls import path
 
-from strategies.views import catalog, controls, drafts, kills, revisions, strategies
+from strategies.views import catalog, controls, drafts, evidence, kills, revisions, strategies
 
 app_name = "strategies"
 
@@ -23,6 +23,9 @@ urlpatterns = [
     path("switches/kill/", kills.firm_kill, name="firm_kill"),
     path("switches/kill/<slug:kind>/<int:pk>/", kills.scope_kill, name="scope_kill"),
     path("switches/<int:pk>/reset/", kills.switch_reset, name="switch_reset"),
+    path("switches/<int:pk>/accounts/", evidence.accounts, name="accounts_proof"),
+    path("switches/<int:pk>/evidence/", evidence.evidence, name="evidence"),
+    path("switches/<int:pk>/again/", evidence.clear_again, name="clear_again"),
     path("catalog/", catalog.catalog, name="catalog"),
     path("catalog/<str:component_id>/", catalog.component, name="component"),
 ]

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+import mmplatform.celery  # noqa: F401  (what a service asks of a worker goes to the broker of this run)
 from clients.choices import DeskRole, Kpi, MemberRole
 from clients.models import Client, Mandate, Membership, Obligation, User
 from exchanges.choices import VenueKind

@@ -18,6 +18,7 @@ from clients.pages import desk_page, verbs
 from exchanges.models import ExchangeAccount, Venue
 from strategies import console
 from strategies.choices import KillScope
+from strategies.evidence import proofs
 from strategies.forms import FirmKillForm, KillForm, ReasonForm
 from strategies.models import Deployment, KillSwitch
 from strategies.selectors import covered_by, engaged
@@ -52,7 +53,9 @@ HALTS: dict[KillScope, Callable[[int, User, str], KillSwitch]] = {
 def switches(request: HttpRequest) -> HttpResponse:
     """Every scope with what runs there, the switches engaged now with their proof, and the history."""
     rows = console.tree()
-    now = [console.progress(switch, rows[0].deployments) for switch in engaged()]
+    standing = list(engaged())
+    of_accounts = proofs(standing)
+    now = [(console.progress(switch, rows[0].deployments), of_accounts[switch.pk]) for switch in standing]
     past = KillSwitch.objects.exclude(reset_at=None).select_related(
         "engaged_by", "reset_by", "client", "mandate", "deployment", "venue", "account"
     )

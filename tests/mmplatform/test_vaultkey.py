@@ -52,7 +52,7 @@ def test_only_what_speaks_to_venues_can_open_and_everybody_can_seal(tmp_path: Pa
 
 def test_the_containers_are_given_the_key_in_the_same_way() -> None:
     holders = {name for name, service in SERVICES.items() if "MM_VAULT_KEY" in service.get("environment", {})}
-    assert holders == {"worker-engine", "worker-default"}
+    assert holders == {"worker-engine", "worker-kill", "worker-default"}
     assert "MM_VAULT_PUBLIC_KEY" in SERVICES["web"]["environment"]
     assert "DATABASE_URL" in SERVICES["worker-engine"]["environment"]
 
