@@ -9,12 +9,10 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.db import close_old_connections
 
 from clients.errors import Refusal
-from engine.core.alone import Commons, alone, commons
-from engine.core.clock import SystemClock
+from engine.core.alone import Commons, alone
 from engine.core.errors import EngineError, NotReady, Refused
 from engine.core.plugins import Registry
 from engine.execution import clearing as engine
@@ -23,11 +21,10 @@ from engine.execution.rates import urgently
 from engine.market.types import OrderReport
 from engine.venues.base import Exchange
 from engine.venues.capabilities import KnowsOwn
-from exchanges.inspection import component_of
+from exchanges.inspection import among_hosts, component_of
 from exchanges.services import credentials_open
 from exchanges.vault import VaultError
 from mmplatform.clearing.known import left_on_record
-from mmplatform.host.budget import SharedBudgets
 from strategies import clearing as record
 from strategies.choices import StepKind, Witness
 from strategies.clearing import Errand
@@ -54,22 +51,18 @@ async def sweep(worker: str, *, registry: Registry | None = None, within_s: floa
     count = 0
     tasks: dict[int, asyncio.Task[None]] = {}
     await _record(close_old_connections)
-    budgets = SharedBudgets(settings.REDIS_URL, workers=settings.ENGINE_SLOTS + 1, clock=SystemClock())
-    try:
-        async with commons(new_budget=budgets) as shared:
-            with urgently():
-                while True:
-                    for clearing in await _record(record.claim, worker, limit=AT_ONCE - len(tasks)):
-                        errand = _Account(clearing, shared, registry or Registry.installed(), within_s)
-                        tasks[clearing.pk] = asyncio.create_task(errand.clear(), name=str(clearing))
-                        count += 1
-                    if not tasks:
-                        return count
-                    await asyncio.wait(tasks.values(), timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
-                    tasks = {pk: task for pk, task in tasks.items() if not task.done()}
-                    await _record(record.hold, worker, list(tasks))
-    finally:
-        await budgets.close()
+    async with among_hosts() as shared:
+        with urgently():
+            while True:
+                for clearing in await _record(record.claim, worker, limit=AT_ONCE - len(tasks)):
+                    account = _Account(clearing, shared, registry or Registry.installed(), within_s)
+                    tasks[clearing.pk] = asyncio.create_task(account.clear(), name=str(clearing))
+                    count += 1
+                if not tasks:
+                    return count
+                await asyncio.wait(tasks.values(), timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                tasks = {pk: task for pk, task in tasks.items() if not task.done()}
+                await _record(record.hold, worker, list(tasks))
 
 
 class _Account:
