@@ -14,10 +14,10 @@ import structlog
 from msgspec.structs import asdict, replace
 
 from engine.core.clock import Clock
-from engine.core.errors import AuthRejected, NotReady
+from engine.core.errors import AuthRejected, EngineError, NotReady
 from engine.core.scheduler import Scheduler
 from engine.execution.rates import Line, Priority
-from engine.market.types import Balance, Fill, OrderReport, OrderStatus, RefusalKind
+from engine.market.types import Balance, Fill, Instrument, OrderReport, OrderStatus, RefusalKind
 from engine.venues.base import PlaceRefused
 from engine.venues.ccxt import boundary, library
 from engine.venues.ccxt.boundary import Boundary, Unreadable
@@ -73,6 +73,8 @@ class Account:
         self._early: list[Callable[[], None]] = []
         """What was told of orders nobody here knows, while one of ours was on its way and its id not known yet."""
         self._users: dict[str, int] = {}
+        self.withdrawn: dict[str, str] = {}
+        """Markets in use that cannot be traded any more, each with why."""
         self._armed: dict[str, int] = {}
 
     @staticmethod
@@ -117,8 +119,11 @@ class Account:
         venue.lend_markets_to(self.library)
         self.library.tap(orders=self._hear_order, trades=self._hear_trade)
         self.streams = PrivateStreams(self, clock=self.clock)
+        venue.on_markets.append(self._markets_read)
 
     async def stop(self) -> None:
+        if self._markets_read in self.venue.on_markets:
+            self.venue.on_markets.remove(self._markets_read)
         await self.streams.stop()
         await self.library.close()
 
@@ -127,10 +132,7 @@ class Account:
 
     async def use(self, symbol: str, *, hears: bool = True) -> None:
         """Know a market's units and rates, and hear of what happens to our orders in it if anybody listens."""
-        instrument = await self.venue.instrument(symbol)
-        self.boundary.instruments[symbol] = instrument
-        if (unit := self.venue.unit(symbol)) != 1:
-            self.boundary.units[symbol] = unit
+        self._know(await self.venue.instrument(symbol))
         self._users[symbol] = self._users.get(symbol, 0) + 1
         if hears:
             self.streams.hear(symbol)
@@ -140,6 +142,21 @@ class Account:
         if self._users[symbol] <= 0:
             del self._users[symbol]
             await self.streams.leave(symbol)
+
+    def _know(self, instrument: Instrument) -> None:
+        symbol = instrument.symbol
+        self.boundary.instruments[symbol] = instrument
+        self.withdrawn.pop(symbol, None)
+        if (unit := self.venue.unit(symbol)) != 1:
+            self.boundary.units[symbol] = unit
+
+    def _markets_read(self) -> None:
+        """The library rounds by the markets read last: what is sent must be on their grid, not on an older one."""
+        for symbol in self._users:
+            try:
+                self._know(self.venue.known_instrument(symbol))
+            except EngineError as error:
+                self.withdrawn[symbol] = str(error)
 
     @property
     def symbols(self) -> tuple[str, ...]:

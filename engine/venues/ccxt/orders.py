@@ -135,6 +135,8 @@ def _arguments(account: Account, order: OrderRequest) -> tuple[Any, ...]:
 
     What is off the market's grid is refused here, since ccxt would round it without a word.
     """
+    if reason := account.withdrawn.get(order.symbol):
+        raise Refused(reason)
     instrument = account.boundary.instruments[order.symbol]
     for name, value, step in (
         ("price", order.price, instrument.tick_size),

@@ -135,6 +135,8 @@ class PublicVenue:
         self._books: dict[str, tuple[BookWriter, int]] = {}
         self._instruments: dict[str, Instrument] = {}
         self._infos: dict[str, bytes] = {}
+        self.on_markets: list[Callable[[], None]] = []
+        """Called when the markets have been read again."""
         self._jobs: list[Job] = []
         self._read_ns = 0
         """When the markets were last read."""
@@ -278,21 +280,34 @@ class PublicVenue:
 
     async def _reload_markets(self) -> None:
         """Ticks change and markets come; a venue that does not answer keeps what is known."""
-        traded = list(self._instruments)
+        traded = dict(self._instruments)
         try:
             await self._load_markets()
         except EngineError:
             return
         self._instruments.clear()
-        for symbol in traded:
+        for symbol, before in traded.items():
             if symbol in self.library.markets:
                 try:
                     instrument = await self.instrument(symbol)
+                except NotReady:
+                    instrument = self._as_before(before)
                 except EngineError as error:
                     log.warning("a market cannot be traded any more", venue=self.name, reason=str(error))
                     continue
                 if symbol in self._books:
                     self._books[symbol][0].feed.instrument = instrument
+        for hear in tuple(self.on_markets):
+            hear()
+
+    def _as_before(self, instrument: Instrument) -> Instrument:
+        """A market whose steps are asked for by themselves, and could not be had now."""
+        symbol = instrument.symbol
+        self._unpack(symbol)
+        if self.tuning.asks_for_steps:
+            self.market(symbol)["precision"] = {"price": instrument.tick_size, "amount": instrument.lot_size}
+        self._instruments[symbol] = instrument
+        return instrument
 
     async def read_markets_since(self, ts_ns: int) -> None:
         """Read the markets again if that was last done before the stamp: one of them is known to have changed."""

@@ -181,6 +181,20 @@ async def test_a_tick_the_venue_changes_is_noticed_and_quoted_on(
         assert "tick size 0.01 → 0.04" in watch.events(live)
 
 
+async def test_a_market_the_venue_halts_is_noticed_and_left_with_nothing_resting(
+    watch: Watch, desk: Desk, live: Deployment, venue: Binance
+) -> None:
+    watch.command("start", live)
+    async with watch.host():
+        await watch.until(lambda: resting(venue) == 4, LONG_S)
+        venue.books.halted.add(S)
+        found = await asyncio.to_thread(read_markets, desk.venue)
+        desk.run(lambda: write(desk.venue, found))
+        assert "does not trade AUR/USDT at present" in await watch.until_state(live, "halted", LONG_S)
+        assert resting(venue) == 0
+        assert watch.one("select halt_proven from strategies_deployment where id = %s", live.pk)
+
+
 async def test_what_a_fault_left_at_a_venue_out_of_reach_is_cleared_once_it_is_in_reach(
     watch: Watch, desk: Desk, live: Deployment, venue: Binance
 ) -> None:

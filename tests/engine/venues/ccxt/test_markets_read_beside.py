@@ -6,10 +6,13 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.core.errors import NotReady
+from engine.venues.base import Placed, PlaceRefused
 from tests.engine.venues.ccxt.desk import S, desk_at
+from tests.engine.venues.ccxt.stubs.upbit import Upbit
 from tests.venues.binance import Binance
 from tests.venues.every import opened
 from tests.venues.faults import html
@@ -66,6 +69,67 @@ async def test_an_account_trades_by_the_markets_that_were_read_last(venue: Venue
         assert after is not before
         assert after[S]["info"]
         assert len(venue.books.resting("desk")) == 2
+
+
+def change(venue: Venue, **facts: Any) -> None:
+    """The venue changes its market."""
+    venue.books.markets[S] = msgspec.structs.replace(venue.books.markets[S], **facts)
+
+
+async def test_after_a_reload_an_account_sends_what_is_on_the_new_grid_and_nothing_that_is_not(venue: Venue) -> None:
+    async with desk_at(venue) as desk:
+        assert isinstance(await desk.place_one(desk.order(price="99.55", size="0.5")), Placed)
+        change(venue, tick=Decimal("0.1"), lot=Decimal("0.01"))
+        await desk.component._venue._reload_markets()
+        sent = len(venue.requests("place"))
+        for price, size, words in [
+            ("99.45", "0.5", "price 99.45 is not a multiple of 0.1"),
+            ("99.4", "0.505", "size 0.505 is not a multiple of 0.01"),
+        ]:
+            answer = await desk.place_one(desk.order(price=price, size=size))
+            assert isinstance(answer, PlaceRefused)
+            assert words in answer.reason
+        assert len(venue.requests("place")) == sent
+        assert isinstance(await desk.place_one(desk.order(price="99.4", size="0.51")), Placed)
+        assert {(each.price, each.size) for each in venue.books.resting("desk")} == {
+            (Decimal("99.55"), Decimal("0.5")),
+            (Decimal("99.4"), Decimal("0.51")),
+        }
+
+
+async def test_after_a_reload_nothing_is_sent_to_a_market_that_is_no_longer_listed(venue: Venue) -> None:
+    async with desk_at(venue) as desk:
+        placed = await desk.place_one()
+        market = venue.books.markets.pop(S)
+        venue.books.markets["BOR/USDT"] = msgspec.structs.replace(market, base="BOR")
+        await desk.component._venue._reload_markets()
+        sent = len(venue.requests("place"))
+        answer = await desk.place_one()
+        assert isinstance(answer, PlaceRefused)
+        assert "binance has no market AUR/USDT" in answer.reason
+        assert len(venue.requests("place")) == sent
+        venue.books.markets[S] = market
+        await desk.component._venue._reload_markets()
+        assert isinstance(await desk.place_one(), Placed)
+        assert placed.client_order_id in {report.client_order_id for report in await desk.component.open_orders(S)}
+
+
+async def test_steps_that_cannot_be_had_again_stay_as_they_were(loopback: Loopback) -> None:
+    venue = opened(Upbit)
+    loopback.mount(venue)
+    async with desk_at(venue) as desk:
+        assert isinstance(await desk.place_one(), Placed)
+        venue.faults.always("steps", html(status=503))
+        await desk.component._venue._reload_markets()
+        assert desk.component._account.library.markets is not None
+        assert isinstance(await desk.place_one(desk.order(price="99.45")), Placed)
+        answer = await desk.place_one(desk.order(price="99.455"))
+        assert "not a multiple of 0.01" in answer.reason
+        venue.faults.clear()
+        change(venue, tick=Decimal("0.1"))
+        await desk.component._venue._reload_markets()
+        answer = await desk.place_one(desk.order(price="99.35"))
+        assert "not a multiple of 0.1" in answer.reason
 
 
 async def test_two_accounts_share_no_options(venue: Venue) -> None:
