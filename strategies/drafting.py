@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
-from functools import cache
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,25 +17,20 @@ from clients.audit import audit
 from clients.choices import Kpi
 from clients.errors import Refusal
 from clients.models import Mandate, Obligation, User
-from engine.core.catalog import Catalog
 from engine.core.config import parse
 from exchanges.models import Market
+from strategies.builder import stages
 from strategies.builder.ground import Ground
 from strategies.builder.layout import sheet_of
+from strategies.builder.prediction import predict
 from strategies.builder.reading import parts_of
 from strategies.builder.starters import neat
 from strategies.choices import Mode
-from strategies.loading import market_facts, registry
+from strategies.loading import ground_on
 from strategies.models import Deployment, Revision, Strategy
 from strategies.services import revision_submit
 
 MAX_CHARACTERS = 100_000
-
-
-@cache
-def installed() -> Catalog:
-    """Read once a process: what is installed does not change while it runs."""
-    return Catalog.of(registry())
 
 
 def with_market(strategy: Strategy) -> Strategy:
@@ -48,8 +42,7 @@ def with_market(strategy: Strategy) -> Strategy:
 
 def ground_of(strategy: Strategy) -> Ground:
     """What the strategy's draft stands on."""
-    facts = market_facts(strategy.market) if strategy.market else None
-    return Ground(catalog=installed(), registry=registry(), market=facts)
+    return ground_on(strategy.market)
 
 
 class DraftMoved(Exception):
@@ -202,10 +195,13 @@ def draft_submit(*, strategy: Strategy, based_on: int, actor: User) -> Revision:
             f"{now.mandate} has no market to run on: {now.client} needs an account where {now.mandate.symbol} "
             "is traded."
         )
-    sheet = sheet_of(now.draft_yaml, ground_of(now))
+    ground = ground_of(now)
+    sheet = sheet_of(now.draft_yaml, ground)
     if not sheet.is_valid:
         first = f" {sheet.problems[0]}" if sheet.problems else " It has no components."
         raise Refusal(f"The draft would not run on {now.market}; mend it first.{first}")
+    if fault := predict(lambda: stages.made_up(now.draft_yaml, ground)).fault:
+        raise Refusal(f"The draft would fault on {now.market}; mend it first. On an invented market: {fault}.")
     return revision_submit(strategy=now, yaml=now.draft_yaml, actor=actor)
 
 

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
+from django.db.models import Q
+
 from clients.errors import Refusal
 from clients.models import Mandate
+from engine.core.catalog import Catalog
 from engine.core.change import LiveChange, NeedsRestart, live_changes
 from engine.core.config import Config, ConfigError, check_config
 from engine.core.decimals import ONE
 from engine.core.plugins import Registry
+from exchanges.choices import MarketState
 from exchanges.models import ExchangeAccount, Market
 from strategies.blueprint import BlueprintError, MarketFacts, RecordingFacts, blueprint
+from strategies.builder.ground import Ground
+from strategies.builder.trial import troubles
 from strategies.choices import Mode
 from strategies.models import Deployment, Revision
 
@@ -72,6 +78,33 @@ def market_facts(market: Market) -> MarketFacts:
     )
 
 
+@cache
+def installed() -> Catalog:
+    """The same as a catalog, read once a process too."""
+    return Catalog.of(registry())
+
+
+def ground_on(market: Market | None) -> Ground:
+    """What a configuration stands on there."""
+    facts = market_facts(market) if market is not None else None
+    return Ground(catalog=installed(), registry=registry(), market=facts, untraded=untraded)
+
+
+def untraded(component: str, symbol: str) -> str:
+    """Why a symbol cannot be had at the venue of a component; empty when it can, or when nobody has read its list."""
+    markets = Market.objects.filter(venue__component=component, venue__synced_at__isnull=False).select_related("venue")
+    known = markets.filter(symbol=symbol).first()
+    if known is not None:
+        return f"{symbol} was taken off the list of {known.venue}" if known.state == MarketState.DELISTED else ""
+    some = markets.exclude(state=MarketState.DELISTED).order_by("symbol").first()
+    if some is None:
+        return ""
+    base, _, quote = symbol.partition("/")
+    near = markets.filter(Q(base=base) | Q(base=quote, quote=base)).exclude(state=MarketState.DELISTED)
+    listed = ", ".join(near.order_by("symbol").values_list("symbol", flat=True)[:5])
+    return f"{some.venue} lists no {symbol}" + (f", but {listed}" if listed else "")
+
+
 def check_it_loads(
     revision: Revision,
     mode: Mode,
@@ -97,6 +130,12 @@ def check_it_loads(
         return check_config(document, registry=registry())
     except (BlueprintError, ConfigError) as error:
         raise Refusal(f"{revision} cannot run on {market}. {error}") from None
+
+
+def check_it_runs(revision: Revision, mode: Mode, market: Market) -> None:
+    """Refuse what would fault, or post nothing, on this market: every part is loaded on an invented one like it."""
+    if mode != Mode.REPLAY and (found := troubles(revision.yaml, ground_on(market))):
+        raise Refusal(f"{revision} cannot run on {market}. {found[0]}")
 
 
 def loads_on(deployment: Deployment, revision: Revision, share: Decimal = ONE) -> Config:

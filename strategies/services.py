@@ -24,7 +24,7 @@ from engine.core.states import State
 from exchanges.models import ExchangeAccount, Market, Venue
 from strategies.choices import KillScope, Mode, RevisionState, Wanted
 from strategies.clearing import clearings_ask
-from strategies.loading import check_funding, check_it_loads, check_share, loads_on
+from strategies.loading import check_funding, check_it_loads, check_it_runs, check_share, loads_on
 from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
 from strategies.selectors import barred, cannot_trade_live, covered_by, covering, halt_reasons, sentence
 
@@ -113,6 +113,7 @@ def deployment_create(
     check_funding(mandate, Mode(mode), funding)
     check_share(Mode(mode), share)
     check_it_loads(revision, Mode(mode), market, funding, account, share)
+    check_it_runs(revision, Mode(mode), market)
     Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)  # names are given out one at a time
     deployment = Deployment.objects.create(
         client_id=mandate.client_id,

@@ -168,6 +168,11 @@ class Container:
         for scope in (*self._scopes.values(), self._inbox_jobs):
             self._context.run(scope.release)
 
+    @property
+    def reached(self) -> str:
+        """The component whose load was begun last: the one to look at when loading fails."""
+        return self._started[-1] if self._started else ""
+
     async def unload(self) -> None:
         """Let go of everything in reverse order. Safe to repeat; goes on to its end when the caller is cancelled."""
         if self._unload_task is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -24,6 +24,9 @@ class Ground:
     catalog: Catalog
     registry: Registry
     market: MarketFacts | None = None
+    untraded: Callable[[str, str], str] = lambda component, symbol: ""
+    """Why a symbol cannot be had at the venue of a component, as the desk's records have it; empty when it can, or when
+    nobody knows."""
 
     def problems(self, document: Document, text: str) -> tuple[Problem, ...]:
         """Everything that keeps the text from running, resolved, type-checked and built, though nothing is loaded."""

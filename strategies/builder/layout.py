@@ -13,6 +13,7 @@ from strategies.blueprint import PUBLIC
 from strategies.builder.ground import Ground
 from strategies.builder.reading import parts_of, variable_shapes, variables_of
 from strategies.builder.sheet import ADD, Card, Field, Mark, Option, Sheet
+from strategies.builder.trial import troubles
 from strategies.builder.typed import ABSENT, ANYTHING, Tree, show
 
 
@@ -33,7 +34,7 @@ class _Layout:
         self._tree = tree
         self._document = document
         self._ground = ground
-        self._problems = ground.problems(document, text) if tree else ()
+        self._problems = (ground.problems(document, text) or troubles(text, ground)) if tree else ()
         self._components = parts_of(tree)
         self._variables = variables_of(tree)
 

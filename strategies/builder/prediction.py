@@ -49,6 +49,8 @@ class Prediction:
     """`reason` says why there are no orders; then the rest is empty. Distances are from the market's mid."""
 
     reason: str = ""
+    fault: str = ""
+    """What failed, when something did."""
     notes: tuple[str, ...] = ()
     mid: Decimal = ZERO
     market_spread_bps: Decimal = ZERO
@@ -132,7 +134,8 @@ class _Look:
                     sentence = f"It took longer than {WALL_S:g} s of this machine's time, so it was given up"
                     return Prediction(reason=f"{sentence}, {self._waited} s after its start.", waited_s=self._waited)
             if container.fault:
-                return Prediction(reason=f"It failed: {container.fault}.", waited_s=self._waited)
+                reason = f"It failed: {container.fault}."
+                return Prediction(reason=reason, fault=container.fault, waited_s=self._waited)
             return self._found or self._as_it_stands()
         except EngineError as error:
             return Prediction(reason=f"It did not start: {error}")

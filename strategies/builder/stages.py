@@ -22,14 +22,30 @@ from engine.venues.recordings.messages import Snapshot, Top
 from engine.venues.replay.instrument import steps_of
 from engine.venues.still import SeenBook, still
 from strategies.blueprint import PUBLIC, REPLAY, BlueprintError, RecordingFacts, blueprint
-from strategies.builder.ground import Ground
+from strategies.builder.ground import FUNDED, Ground
 from strategies.choices import Mode
 
 SIMULATED, REAL, STILL = "exchanges.simulated", "exchanges.ccxt.", "exchanges.still."
-WITHIN = ("exchanges.paper", SIMULATED, "prices.", "marketmaking", "risk.", "killswitches.", "listeners.", "metrics.")
+WITHIN = (
+    "exchanges.paper",
+    SIMULATED,
+    "prices.",
+    "marketmaking",
+    "risk.",
+    "killswitches.",
+    "listeners.",
+    "metrics.",
+    "reconcile",
+    "dead_mans_switch",
+    "limits.",
+    "service.",
+)
 """Ids, or beginnings of them, of what runs here as it is."""
 FIRST_MESSAGES = 2_000
 """Of a recording, looked at for where its price stands."""
+
+ANCHOR_TICKS = 20_000
+"""Where an invented market stands."""
 
 Place = tuple[str, str]
 """A venue's component and a symbol there."""
@@ -60,19 +76,45 @@ def simulated(yaml: str, ground: Ground, funding: Mapping[str, Decimal]) -> Stag
 
 def places(yaml: str, ground: Ground) -> tuple[Place, ...]:
     """The real markets a draft reads, each a venue's component and a symbol. Raises CannotStage."""
+    return tuple({place: None for _, place in readings(yaml, ground)})
+
+
+def readings(yaml: str, ground: Ground) -> list[tuple[str, Place]]:
+    """The name of every component that reads a real market, and which one. Raises CannotStage."""
     if ground.market is None:
         raise CannotStage("The draft has no market yet; choose one.")
-    funding = {ground.market.base: Decimal(1), ground.market.quote: Decimal(1)}
-    config = _checked(_paper(yaml, ground, funding), ground.registry, ManualClock()).config
+    config = _checked(_paper(yaml, ground, _little(ground)), ground.registry, ManualClock()).config
     real = {name: spec.id for name, spec in config.components.items() if spec.id.startswith(REAL)}
-    wanted = {}
+    found = []
     for spec in config.components.values():
         symbol = spec.args.get("symbol", ground.market.symbol)
         for name in _referred(spec.args):
             name = name if name in real else f"{name}{PUBLIC}"
             if name in real and isinstance(symbol, str):
-                wanted[real[name], symbol] = None
-    return tuple(wanted)
+                found.append((spec.name, (real[name], symbol)))
+    return found
+
+
+def made_up(yaml: str, ground: Ground) -> Stage:
+    """On an invented market in the place of every real one, with the tick and lot of the draft's own: to see whether
+    it loads and ticks at all. Raises CannotStage."""
+    market = ground.market
+    document = _paper(yaml, ground, _little(ground))
+    symbols: dict[str, str] = {}
+    for _, (component, symbol) in readings(yaml, ground):
+        if symbols.setdefault(component, symbol) != symbol:
+            raise CannotStage(f"The draft reads several markets of {component}, and an invented venue has one.")
+    for name, node in document.tree["components"].items():
+        if market is not None and str(node.get("id")).startswith(REAL):
+            args = {
+                "symbol": symbols.get(str(node["id"]), market.symbol),
+                "anchor_price": market.tick_size * ANCHOR_TICKS,
+                "tick_size": market.tick_size,
+                "lot_size": market.lot_size,
+            }
+            document.tree["components"][name] = {"id": SIMULATED, "args": args}
+    _keep_within(document, ground)
+    return _checked(document, ground.registry, ManualClock())
 
 
 def seen(yaml: str, ground: Ground, funding: Mapping[str, Decimal], books: Mapping[Place, SeenBook]) -> Stage:
@@ -121,11 +163,17 @@ def price_of(path: str, symbol: str) -> Decimal | None:
     return None
 
 
+def _little(ground: Ground) -> dict[str, Decimal]:
+    """A balance to build with, where what is held does not matter."""
+    return {ground.market.base: FUNDED, ground.market.quote: FUNDED} if ground.market is not None else {}
+
+
 def _paper(
     yaml: str, ground: Ground, funding: Mapping[str, Decimal], recording: RecordingFacts | None = None
 ) -> Document:
     """The deployment the draft would become, its outlets replaced by memory."""
-    assert ground.market is not None
+    if ground.market is None:
+        raise CannotStage("The draft has no market yet; choose one.")
     mode = Mode.PAPER if recording is None else Mode.REPLAY
     try:
         document = blueprint(

@@ -19,7 +19,7 @@ from engine.core.catalog import (
 )
 from engine.core.example import Examples, NoExample
 from engine.core.params import Parameter
-from strategies.drafting import installed
+from strategies.loading import installed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,7 @@ from strategies.drafting import (
     with_market,
 )
 from strategies.models import Strategy
+from strategies.readiness import readiness
 
 FIELD, WAS = "f", "w"
 """Before a field's key: its text as typed, and the text the person started from."""
@@ -203,6 +204,7 @@ def _context(request: HttpRequest, strategy: Strategy) -> dict[str, object]:
         "wiring": wiring_of(sheet),
         "services": [card for card in sheet.cards if card.can_serve],
         "marks": json.dumps([{"target": mark.target, "text": _words(mark.problem)} for mark in sheet.marks]),
+        "remarks": readiness(strategy, sheet),
         "may_edit": may(request.user, Action.CONFIGURE),
     }
 

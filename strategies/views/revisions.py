@@ -22,14 +22,13 @@ from strategies.drafting import (
     DraftMoved,
     draft_submit,
     ground_of,
-    installed,
     markets_of,
     moved,
     usual_funding,
     with_market,
 )
 from strategies.forms import DeployForm, SwitchForm
-from strategies.loading import Transition, transition
+from strategies.loading import Transition, installed, transition
 from strategies.models import Deployment, Revision, Strategy
 from strategies.services import deployment_create, deployment_switch, revision_approve, revision_reject
 

@@ -72,7 +72,7 @@ def test_who_may_not_configure_sees_the_draft_and_changes_nothing(world: World, 
 def test_the_builder_shows_cards_fields_problems_text_and_wiring(dora: Browser, strategy: Strategy) -> None:
     page = dora.get(f"/strategies/{strategy.pk}/").content.decode()
     assert 'id="f-components-spread-args-base_spread_bps"' in page
-    assert "resolved, checked and built on ACORN/USDT at Simulated Exchange" in page
+    assert "resolved, checked and loaded on ACORN/USDT at Simulated Exchange" in page
     assert "base_spread_bps: !decimal &quot;40&quot;" in page
     assert "<svg" in page
     assert 'data-value="prices.mid"' in page
@@ -230,7 +230,7 @@ def test_a_strategy_begins_from_every_start_and_is_valid(world: World, dora: Bro
     strategy = Strategy.objects.latest("pk")
     assert answer["Location"] == f"/strategies/{strategy.pk}/"
     assert strategy.name == starters()[slug].title
-    assert "resolved, checked and built" in dora.get(answer["Location"]).content.decode()
+    assert "resolved, checked and loaded" in dora.get(answer["Location"]).content.decode()
     assert AuditEntry.objects.get(verb="strategy.created", object_id=str(strategy.pk)).new["from"] == strategy.name
 
 
