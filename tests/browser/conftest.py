@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -88,9 +89,22 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 
 @pytest.fixture
-def desk_page(page: Page, desk: Desk) -> Page:
+def desk_page(context: BrowserContext, page: Page, desk: Desk, admin_cookies: list[Any]) -> Page:
     """The demo desk's first page, signed in as its admin."""
-    return sign_in(page, desk.link())
+    context.add_cookies(admin_cookies)
+    page.goto(desk.url)
+    return page
+
+
+@pytest.fixture(scope="session")
+def admin_cookies(chromium: Browser, desk: Desk) -> list[Any]:
+    """The session of the demo desk's admin: signed in once for all tests, which takes a link from its terminal."""
+    context = chromium.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    sign_in(context.new_page(), desk.link())
+    cookies = context.cookies()
+    context.close()
+    return cookies
 
 
 def sign_in(page: Page, link: str) -> Page:
@@ -109,9 +123,10 @@ class Web:
         return self.url + one_time_link(user)
 
 
-@pytest.fixture
-def web(transactional_db: None) -> Iterator[Web]:
-    """A web process of its own on this test's database, without engines."""
+@pytest.fixture(scope="session")
+def web_process(django_db_setup: None) -> Iterator[str]:
+    """The address of a web process on the tests' database, without engines. One for all tests: it keeps nothing of
+    what it was asked."""
     port = free_port()
     name = connection.settings_dict["NAME"]
     url = re.sub(r"/[^/]*$", f"/{name}", os.environ["DATABASE_URL"])
@@ -130,10 +145,16 @@ def web(transactional_db: None) -> Iterator[Web]:
     try:
         address = f"http://localhost:{port}"
         wait_until(lambda: answers(f"{address}/signin/"))
-        yield Web(url=address, world=make_world())
+        yield address
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=15)
+
+
+@pytest.fixture
+def web(transactional_db: None, web_process: str) -> Web:
+    """A web process on this test's own records."""
+    return Web(url=web_process, world=make_world())
 
 
 def answers(url: str) -> bool:
