@@ -114,6 +114,7 @@ class Account:
             options=self.tuning.options(venue.place.kind),
             endpoint_override=venue.place.endpoint_override,
             credentials=self._credentials,
+            codes=self.tuning.codes,
         )
         self.library.precisionMode = venue.library.precisionMode
         venue.lend_markets_to(self.library)

@@ -78,8 +78,10 @@ def make(
     options: Mapping[str, Any],
     endpoint_override: str = "",
     credentials: Credentials | None = None,
+    codes: Mapping[str, str] | None = None,
 ) -> Library:
-    """An instance over our wire, keyless or with an account's credentials.
+    """An instance over our wire, keyless or with an account's credentials. codes: the venue's, with the name of the
+    library's error for each, beside those it knows.
 
     It asks for no currencies: with a key that is a private request on many venues, which a key for trading alone may
     not make. `maxRetriesOnFailure` is never set: it sends an order again that was not answered.
@@ -94,6 +96,10 @@ def make(
     library.ssl_context = tls
     library.timeout_on_exit = 0
     library.has["fetchCurrencies"] = False
+    if codes:
+        errors = import_module("ccxt.base.errors")
+        known = library.exceptions.get("exact", library.exceptions)
+        known.update((code, getattr(errors, name)) for code, name in codes.items())
     if endpoint_override:
         rewritten = import_module("engine.venues.ccxt.wire").rewritten
         library.urls["api"] = rewritten(library.urls["api"], endpoint_override)

@@ -31,7 +31,7 @@ from engine.venues.ccxt.errors import plain, remedy
 from engine.venues.ccxt.library import Library
 from engine.venues.ccxt.limits import UNITS, VenueWire, budget_of
 from engine.venues.ccxt.markets import SIGNIFICANT_DIGITS, TICK_SIZE, contract_size, instrument_of
-from engine.venues.ccxt.tuned.base import MarketKind, Tuning, tuning_of
+from engine.venues.ccxt.tuned.base import MarketKind, Steps, Tuning, tuning_of
 from engine.venues.hub import MarketHub
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ class PublicVenue:
         self._books: dict[str, tuple[BookWriter, int]] = {}
         self._instruments: dict[str, Instrument] = {}
         self._infos: dict[str, bytes] = {}
+        self._steps: dict[str, Steps] = {}
         self.on_markets: list[Callable[[], None]] = []
         """Called when the markets have been read again."""
         self._jobs: list[Job] = []
@@ -264,6 +265,7 @@ class PublicVenue:
             tls=self.connections.tls,
             options=self.tuning.options(place.kind),
             endpoint_override=place.endpoint_override,
+            codes=self.tuning.codes,
         )
         if self.tuning.asks_for_steps:
             made.precisionMode = TICK_SIZE
@@ -302,11 +304,23 @@ class PublicVenue:
 
     def _as_before(self, instrument: Instrument) -> Instrument:
         """A market whose steps are asked for by themselves, and could not be had now."""
-        symbol = instrument.symbol
+        if instrument.symbol in self._steps:
+            return self._take_steps(instrument.symbol, self._steps[instrument.symbol])
+        self._unpack(instrument.symbol)
+        self._instruments[instrument.symbol] = instrument
+        return instrument
+
+    def _take_steps(self, symbol: str, steps: Steps) -> Instrument:
         self._unpack(symbol)
-        if self.tuning.asks_for_steps:
-            self.market(symbol)["precision"] = {"price": instrument.tick_size, "amount": instrument.lot_size}
-        self._instruments[symbol] = instrument
+        market = self.market(symbol)
+        market["precision"] = {"price": steps.tick, "amount": steps.lot}
+        if steps.least is not None:
+            market["limits"]["amount"]["min"] = steps.least
+        instrument = instrument_of(market, mode=TICK_SIZE)
+        if steps.size_places is not None:
+            # The same dict is the accounts': what they send is rounded by it.
+            market["precision"]["amount"] = steps.size_places
+        self._steps[symbol], self._instruments[symbol] = steps, instrument
         return instrument
 
     async def read_markets_since(self, ts_ns: int) -> None:
@@ -347,12 +361,7 @@ class PublicVenue:
         if symbol not in self._instruments and self.tuning.asks_for_steps:
             market = self.market(symbol)
             steps = await self.ask(f"steps of {symbol}", lambda venue: self.tuning.ask_steps(venue, market))
-            self._unpack(symbol)
-            # The same dict is the accounts': what they send is rounded by it.
-            market["precision"] = {"price": steps.tick, "amount": steps.lot}
-            if steps.least is not None:
-                market["limits"]["amount"]["min"] = steps.least
-            self._instruments[symbol] = instrument_of(market, mode=TICK_SIZE)
+            self._take_steps(symbol, steps)
         if symbol not in self._instruments and self.library.precisionMode == SIGNIFICANT_DIGITS:
             market = self.market(symbol)
             said = await self.ask(f"fetch_ticker {symbol}", lambda venue: venue.fetch_ticker(symbol))

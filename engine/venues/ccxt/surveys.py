@@ -39,6 +39,8 @@ def listing(venue: PublicVenue) -> Listing:
     for symbol, market in venue.library.markets.items():
         if not market.get("spot" if venue.place.kind == "spot" else "linear"):
             continue
+        if (listed := venue.tuning.listed_steps) is not None:
+            market = {**market, "precision": {"price": listed.tick, "amount": listed.lot}}
         try:
             instrument = instrument_of(market, mode=venue.library.precisionMode)
         except EngineError as error:

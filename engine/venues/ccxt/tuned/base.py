@@ -58,6 +58,8 @@ class Steps:
     tick: Decimal
     lot: Decimal
     least: Decimal | None = None
+    size_places: int | None = None
+    """Where the library rounds sizes to decimal places whatever the lot is called."""
 
 
 class Whole(list[Mapping[str, Any]]):
@@ -98,6 +100,8 @@ class Tuning:
 
     # Requests
 
+    codes: Mapping[str, str] = {}
+    """The venue's codes that the library has no name for, as documented: each with the name of the library's error."""
     serial = False
     """One private request at a time: a nonce that arrives late is refused."""
     budget: Budget | None = None
@@ -111,6 +115,10 @@ class Tuning:
 
     asks_for_steps = False
     """The list of markets does not tell their ticks and lots, or not truly: each is asked for before it is traded."""
+
+    listed_steps: Steps | None = None
+    """What is written down of a market that nobody has asked about, where the library's own word would mislead: too
+    fine rather than too coarse."""
 
     # Orders
 

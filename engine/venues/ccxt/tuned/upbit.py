@@ -29,7 +29,8 @@ class Tuned(Tuning):
     cancels_by_client_id = True
     asks_for_steps = True
     asks_after_create = True
-    """A create says `wait`, whatever comes of it."""
+    """A create says `wait`, whatever comes of it: a post-only order that would take is cancelled then (docs.upbit.com,
+    "Place an order", `time_in_force`)."""
     open_orders_page = OPEN_AT_ONCE
     fills_window_s = 366 * 86_400
     closed_page = ENDED_AT_ONCE

@@ -93,12 +93,12 @@ async def test_balances_are_exact(desk: Desk, venue: Venue) -> None:
 
 
 async def test_an_order_rests_as_it_was_meant_and_under_our_name(desk: Desk, venue: Venue) -> None:
-    order = desk.order(Side.SELL, "100.55", "1.23456")
+    order = desk.order(Side.SELL, "100.55", "1.2345")
     answer = await desk.place_one(order)
     assert isinstance(answer, Placed)
     assert (answer.client_order_id, answer.status) == (order.client_order_id, OrderStatus.OPEN)
     [truth] = venue.books.resting("desk")
-    assert (truth.side, truth.price, truth.size, truth.post_only) == ("sell", D("100.55"), D("1.23456"), True)
+    assert (truth.side, truth.price, truth.size, truth.post_only) == ("sell", D("100.55"), D("1.2345"), True)
     [listed] = await desk.component.open_orders(S)
     assert (listed.client_order_id, listed.venue_order_id) == (order.client_order_id, answer.venue_order_id)
     assert (listed.price, listed.size_base, listed.filled_base) == (order.price, order.size_base, 0)
@@ -268,10 +268,10 @@ async def test_executions_are_found_by_asking_exactly_and_once(desk: Desk, venue
     order = desk.order(price="100.00", size="2")
     since_ns = desk.runtime.clock.now_ns() - 3_600_000_000_000
     await desk.place_one(order)
-    for size in ("0.5", "0.25", "0.12345"):
+    for size in ("0.5", "0.25", "0.1234"):
         venue.books.crowd_takes(S, "sell", "100", size)
     found = await desk.component.fills(S, since_ns)
-    assert [fill.size_base for fill in found] == [D("0.5"), D("0.25"), D("0.12345")]
+    assert [fill.size_base for fill in found] == [D("0.5"), D("0.25"), D("0.1234")]
     assert {fill.client_order_id for fill in found} == {order.client_order_id}
     truth = venue.books.fills("desk")
     assert [(fill.price, fill.fee, fill.fee_asset) for fill in found] == [

@@ -12,6 +12,7 @@ import pytest
 from engine.core.errors import NotReady
 from engine.market.types import OrderStatus, Side
 from engine.venues.base import Placed, PlaceRefused, PlaceUnknown
+from engine.venues.ccxt.tuned.bithumb import common_step
 from tests.engine.venues.ccxt.desk import Desk, S, desk_at
 from tests.engine.venues.ccxt.stubs import SERVERS
 from tests.venues.every import opened
@@ -157,6 +158,55 @@ async def test_upbits_fee_of_an_order_is_shared_by_its_executions_to_the_last_di
             (one.fee, "USDT") for one in desk.venue.books.fills("desk")
         ]
         assert {fill.client_order_id for fill in found} == {order.client_order_id}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("invalid_price", PlaceRefused),
+        ("invalid_price_bid", PlaceRefused),
+        ("cross_trading", PlaceRefused),
+        ("order_not_ready", PlaceUnknown),
+        ("a_code_nobody_documented", PlaceUnknown),
+    ],
+)
+async def test_bithumbs_documented_codes_refuse_and_others_do_not(
+    loopback: Loopback, code: str, kind: type[object]
+) -> None:
+    async with at("bithumb", loopback) as desk:
+        desk.venue.faults.next("place", Say(text=encode({"error": {"name": code, "message": "~"}}), status=400))
+        assert isinstance(await desk.place_one(), kind)
+
+
+async def test_bithumbs_tick_divides_every_price_that_rests(loopback: Loopback) -> None:
+    async with at("bithumb", loopback) as desk:
+        venue = desk.component._venue
+        assert (await venue.instrument(S)).tick_size == Decimal("0.01")
+        desk.venue.books.cancel_all("crowd")
+        for price in ("99.90", "99.95", "100.05", "100.10"):
+            desk.venue.books.crowd_rests(S, "buy" if Decimal(price) < 100 else "sell", price, "1")
+        await venue._reload_markets()
+        assert (await venue.instrument(S)).tick_size == Decimal("0.01"), "four levels tell too little"
+        desk.venue.books.crowd_rests(S, "buy", "99.85", "1")
+        desk.venue.books.crowd_rests(S, "sell", "100.15", "1")
+        await venue._reload_markets()
+        assert (await venue.instrument(S)).tick_size == Decimal("0.05")
+        [listed] = (await desk.component.listing()).markets
+        assert listed.instrument.lot_size == Decimal("0.0001")
+
+
+@pytest.mark.parametrize(
+    ("prices", "step"),
+    [
+        (["99.98", "100.04"], "0.02"),
+        (["95000000", "95001000", "94997000"], "1000"),
+        (["0.00001687", "0.0000168"], "0.00000007"),
+        (["1E+3", "1500"], "500"),
+        (["7"], "7"),
+    ],
+)
+def test_what_divides_every_price(prices: list[str], step: str) -> None:
+    assert common_step([Decimal(price) for price in prices]) == Decimal(step)
 
 
 @pytest.mark.parametrize(("venue_id", "status"), [("lbank", 429), ("lbank", 502), ("lbank", 400)])

@@ -15,7 +15,7 @@ from tests.venues.wire import Ask, Keys, call, plain
 
 WEEK_MS = 7 * 86_400_000
 SEOUL = timezone(timedelta(hours=9))
-_STATE = {"new": "wait", "partially_filled": "wait", "filled": "done", "canceled": "cancel"}
+STATE = {"new": "wait", "partially_filled": "wait", "filled": "done", "canceled": "cancel"}
 
 
 def failed(name: str) -> dict[str, object]:
@@ -118,7 +118,7 @@ class Upbit(Stub):
         start, end = ask.int("start_time"), ask.int("end_time", self.clock.now_ms())
         if end - start > WEEK_MS:
             raise self.no("other")
-        ended = [one for one in self.books.history(ask.account) if _STATE[one.status] == ask.text("state")]
+        ended = [one for one in self.books.history(ask.account) if STATE[one.status] == ask.text("state")]
         limit = min(ask.int("limit", 100), 1000)
         return [
             self.told(one)
@@ -139,7 +139,7 @@ class Upbit(Stub):
             "side": "ask" if order.side == "sell" else "bid",
             "ord_type": "limit",
             "price": plain(order.price),
-            "state": _STATE[order.status],
+            "state": STATE[order.status],
             "created_at": stamp(order.created_ns),
             "volume": plain(order.size),
             "remaining_volume": plain(order.left),
