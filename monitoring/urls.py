@@ -1,6 +1,18 @@
 from django.urls import path
 
-from monitoring.views import deployments, desk, mandates, panels, portal, prediction, replays, reports, series
+from monitoring.views import (
+    deployments,
+    desk,
+    mandates,
+    panels,
+    portal,
+    prediction,
+    replays,
+    reports,
+    series,
+    ticks,
+    working,
+)
 
 app_name = "monitoring"
 
@@ -12,12 +24,16 @@ urlpatterns = [
     path("mandates/", mandates.mandates, name="mandates"),
     path("mandates/<slug:slug>/", mandates.mandate, name="mandate"),
     path("mandates/<slug:slug>/kpis/", mandates.mandate_kpis, name="mandate_kpis"),
+    path("deployments/working.json", working.deployments_working, name="deployments_working"),
     path("deployments/<int:pk>/", deployments.deployment, name="deployment"),
     path("deployments/<int:pk>/series.json", series.series, name="series"),
     path("deployments/<int:pk>/fills/", panels.deployment_fills, name="deployment_fills"),
     path("deployments/<int:pk>/orders/", panels.deployment_orders, name="deployment_orders"),
     path("deployments/<int:pk>/events/", panels.deployment_events, name="deployment_events"),
     path("deployments/<int:pk>/measurements/", panels.deployment_measurements, name="deployment_measurements"),
+    path("deployments/<int:pk>/ticks/", ticks.deployment_ticks, name="deployment_ticks"),
+    path("deployments/<int:pk>/ticks/<int:ts_ns>/", ticks.deployment_tick, name="deployment_tick"),
+    path("deployments/<int:pk>/working/", working.deployment_working, name="deployment_working"),
     path("deployments/<int:pk>/sessions/", reports.deployment_sessions, name="deployment_sessions"),
     path("deployments/<int:pk>/report/", reports.deployment_report, name="deployment_report"),
     path("deployments/<int:pk>/report/<int:report>/", reports.stored_report, name="stored_report"),

@@ -13,3 +13,8 @@ WIDE = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Divis
 ZERO = Decimal(0)
 ONE = Decimal(1)
 BPS = Decimal(10_000)
+
+
+def spoken(amount: Decimal, digits: int = 8) -> str:
+    """A figure for a sentence: so many digits that count, no exponent, no trailing zeros. Never for a record."""
+    return f"{Decimal(f'{amount:.{digits}g}').normalize(MONEY):f}"

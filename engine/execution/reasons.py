@@ -12,6 +12,8 @@ from engine.market.types import OrderStatus, Quote, QuoteSet, Side
 from engine.metrics.explained import LEVELS, Act, Action
 
 _HUNDRED = Decimal(100)
+_WORTH_SAYING = Decimal(1)
+"""Percent of the wanted size."""
 
 
 def actions(wanted: QuoteSet, plan: Plan, tracker: OrderTracker, tolerance: Tolerance) -> tuple[Action, ...]:
@@ -95,9 +97,11 @@ def _why_kept(order: TrackedOrder, quote: Quote, tolerance: Tolerance) -> str:
         parts.append(
             f"{_moved_bps(order, quote):.2f} bps from the wanted price, under {_plain(tolerance.price_bps)} bps"
         )
-    if order.remaining_base != quote.size_base:
+    if (off := _off_percent(order, quote)) >= _WORTH_SAYING:
         most = tolerance.size_share * _HUNDRED
-        parts.append(f"{_off_percent(order, quote):.0f} % off the wanted size, within {_plain(most)} %")
+        parts.append(f"{off:.0f} % off the wanted size, within {_plain(most)} %")
+    if not parts:
+        return "It rests as wanted, but for a size that differs by less than a percent."
     return f"Near enough: {'; '.join(parts)}."
 
 

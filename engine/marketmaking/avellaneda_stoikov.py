@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from engine.core.component import Component, Hear
-from engine.core.decimals import MONEY, ONE, WIDE, ZERO
+from engine.core.decimals import MONEY, ONE, WIDE, ZERO, spoken
 from engine.core.params import Bps, Count, Factor, Money, Seconds, Size, Symbol
 from engine.market.types import Side, Trade
 from engine.marketmaking import avellaneda
@@ -154,8 +154,9 @@ class AvellanedaStoikov(Component):
         sigma = MONEY.sqrt(self._variance(context.reference.value))
         kappa = self._arrivals.kappa(context.instrument.tick_size * _HALF) if self.kappa is None else self.kappa
         held = WIDE.subtract(context.inventory.position_base, self.target_base)
+        base, quote = context.instrument.base, context.instrument.quote
         return (
-            f"σ is {sigma:.6g} {context.instrument.quote} per √second, κ {kappa:.6g}, γ {self.risk_aversion}, τ "
-            f"{self.horizon_s} s, inventory {held:.6g} {context.instrument.base}; the half-spread is kept within "
+            f"σ is {spoken(sigma, 6)} {quote} per √second, κ {spoken(kappa, 6)}, γ {self.risk_aversion}, "
+            f"τ {self.horizon_s} s, inventory {spoken(held, 6)} {base}; the half-spread is kept within "
             f"{self.min_half_spread_bps} and {self.max_half_spread_bps} bps."
         )

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from engine.core.component import Component
-from engine.core.decimals import WIDE
+from engine.core.decimals import WIDE, spoken
 from engine.core.params import Bps, Count, Factor, Money
 from engine.marketmaking import formulas
 from engine.marketmaking.base import QuoteContext
@@ -60,8 +60,7 @@ class InventorySpread(Component):
         position = WIDE.multiply(context.inventory.position_base, mid)
         half = WIDE.divide(WIDE.multiply(mid, self.base_spread_bps), Decimal(20_000))
         bias = formulas.inventory_bias(position, self.max_position_quote, self.inventory_skew_factor, half)
+        held = f"a position of {position:.2f} {quote} of {self.max_position_quote}"
         where = "up" if bias < 0 else "down"
-        return (
-            f"The spread is {self.base_spread_bps} bps of {mid}; a position of {position:.2f} {quote} of "
-            f"{self.max_position_quote} moves both sides {where} by {bias.copy_abs():.8g} {quote}."
-        )
+        moved = f"moves both sides {where} by {spoken(bias.copy_abs())} {quote}" if bias else "moves nothing"
+        return f"The spread is {self.base_spread_bps} bps of {mid}; {held} {moved}."

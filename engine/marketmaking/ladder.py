@@ -38,3 +38,7 @@ class Ladder(Component):
             level_spacing_bps=self.level_spacing_bps,
         )
         return Draft.even(steps, bid_size=self.size_base, ask_size=self.size_base)
+
+    def because(self, context: QuoteContext) -> str:
+        step = f", each {self.level_spacing_bps} bps from the next" if self.levels > 1 else ""
+        return f"The innermost quotes stand {self.half_spread_bps} bps from {context.reference.value}{step}."

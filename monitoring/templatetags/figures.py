@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from decimal import Decimal
 
 from django import template
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+
+from engine.core.clock import utc
 
 register = template.Library()
 
@@ -25,6 +28,28 @@ def figure(value: Decimal | int | float | str | None, places: int | None = None)
     if places is None and "." in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", MINUS)
+
+
+@register.filter
+def moment(ts_ns: int) -> datetime.datetime:
+    """A stamp in nanoseconds as a time in UTC."""
+    return utc(ts_ns)
+
+
+@register.filter
+def seconds(milliseconds: float | None) -> str:
+    """An age: 0.3 s, 42 s, 12 min."""
+    if milliseconds is None:
+        return DASH
+    return f"{milliseconds / 1000:.1f} s" if milliseconds < 9_950 else duration(milliseconds / 1000)
+
+
+@register.filter
+def millis(value: float | None) -> str:
+    """Milliseconds to three digits that count: 0.04, 2.35, 187."""
+    if value is None:
+        return DASH
+    return figure(value, 2 if value < 10 else 1 if value < 100 else 0)
 
 
 @register.filter

@@ -1,11 +1,10 @@
-// Watching one deployment: figures, ladder, depth, ticks, charts, states and the measured kill, from one WebSocket.
+// Watching one deployment: figures, ladder, depth, charts, states and the measured kill, from one WebSocket.
 
 import { Live } from "./live.js";
 import { age, bps, clockOf, compact, dateOf, decimals, exact, number, signed } from "./format.js";
 import { Charts } from "./charts.js";
 import { BANDS_BPS, Depth } from "./depth.js";
 import { Ladder } from "./ladder.js";
-import { Ticks } from "./ticks.js";
 
 const OLD_MS = 5000;
 
@@ -25,7 +24,6 @@ const widget = (name) => document.querySelector(`[data-widget=${name}]`);
 
 const ladder = widget("ladder") && new Ladder(widget("ladder"));
 const depth = widget("depth") && new Depth(widget("depth"));
-const ticks = widget("ticks") && new Ticks(widget("ticks"));
 const charts = widget("charts") && new Charts(widget("charts"), facts);
 
 let view = null;
@@ -71,7 +69,6 @@ function paint() {
   spreadState(sample);
   ladder?.show(view);
   depth?.show(view);
-  ticks?.show(view);
 }
 
 function spreadState(sample) {

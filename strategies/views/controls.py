@@ -86,7 +86,7 @@ CONTROLS = {
 
 @desk_page
 def deployments(request: HttpRequest) -> HttpResponse:
-    rows = visible_deployments(request.user).select_related("slot", "revision__strategy", "wanted_by")
+    rows = visible_deployments(request.user).select_related("slot", "revision__strategy", "runs_revision", "wanted_by")
     ended = request.GET.get("ended") == "1"
     rows = rows.filter(ended_at__isnull=not ended).exclude(mode=Mode.REPLAY).order_by("client__name", "name")
     return render(

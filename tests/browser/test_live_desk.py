@@ -41,6 +41,7 @@ def test_a_deployment_shows_our_orders_in_the_book_and_prices_move(desk_page: Pa
     assert prices == sorted(prices, reverse=True)
     expect(desk_page.locator("[data-widget=charts] .js-plotly-plot")).to_be_visible()
     expect(desk_page.locator("[data-widget=ticks]")).to_contain_text("Quoting")
+    expect(desk_page.locator("#tick")).to_contain_text("From wish to order")
 
 
 def test_pause_start_kill_and_reset_each_with_its_reason(desk_page: Page) -> None:

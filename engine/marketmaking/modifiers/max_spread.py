@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from engine.core.component import Component
-from engine.core.decimals import WIDE
+from engine.core.decimals import WIDE, spoken
 from engine.core.params import Bps
 from engine.market.types import Side
 from engine.marketmaking.base import QuoteContext
@@ -51,4 +51,4 @@ class MaxSpread(Component):
 
     def because(self, context: QuoteContext) -> str:
         bound = formulas.of_price(context.reference.value, self.max_spread_bps)
-        return f"No wider than {self.max_spread_bps} bps, here {bound:.8g} {context.instrument.quote}."
+        return f"No wider than {self.max_spread_bps} bps, here {spoken(bound)} {context.instrument.quote}."

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from engine.core.component import Component
-from engine.core.decimals import WIDE, ZERO
+from engine.core.decimals import WIDE, ZERO, spoken
 from engine.core.params import Bps
 from engine.market.types import Side
 from engine.marketmaking.base import QuoteContext
@@ -59,6 +59,6 @@ class MinProfit(Component):
             return f"{terms}; the position is flat."
         if position > 0:
             lowest = formulas.lowest_sale(cost, fee, self.min_profit_bps)
-            return f"{terms}; bought at {cost:.8g} on average, no ask stands below {lowest:.8g}."
+            return f"{terms}; bought at {spoken(cost)} on average, no ask stands below {spoken(lowest)}."
         highest = formulas.highest_purchase(cost, fee, self.min_profit_bps)
-        return f"{terms}; sold at {cost:.8g} on average, no bid stands above {highest:.8g}."
+        return f"{terms}; sold at {spoken(cost)} on average, no bid stands above {spoken(highest)}."

@@ -30,6 +30,11 @@ def told(resting: Resting, *wanted: Quote, tolerance: Tolerance = FIVE_BPS) -> l
         (quote("buy", 0, "100.03"), Act.KEPT, "Near enough: 3.00 bps from the wanted price, under 5 bps."),
         (quote("buy", 0, "100", "8"), Act.KEPT, "Near enough: 25 % off the wanted size, within 50 %."),
         (
+            quote("buy", 0, "100", "10.01"),
+            Act.KEPT,
+            "It rests as wanted, but for a size that differs by less than a percent.",
+        ),
+        (
             quote("buy", 0, "100.07"),
             Act.REPLACED,
             "The wanted price is 7.00 bps from the resting one; 5 bps replace it.",

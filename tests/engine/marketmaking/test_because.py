@@ -10,6 +10,7 @@ from engine.market.types import Side, Trade
 from engine.marketmaking.avellaneda_stoikov import AvellanedaStoikov
 from engine.marketmaking.base import Explains
 from engine.marketmaking.inventory_spread import InventorySpread
+from engine.marketmaking.ladder import Ladder
 from engine.marketmaking.modifiers.book_depth import BookDepth
 from engine.marketmaking.modifiers.inventory_shade import InventoryShade
 from engine.marketmaking.modifiers.inventory_widen import InventoryWiden
@@ -53,10 +54,10 @@ def rich() -> Tick:
         (
             MinProfit(fee_bps=D(10)),
             "A fill costs 10 bps, a round trip must leave 0 bps; bought at 90 on average, no ask stands below "
-            "90.180180.",
+            "90.18018.",
         ),
-        (MinSpread(min_spread_bps=D(30)), "No narrower than 30 bps, here 0.3000 BBB."),
-        (MaxSpread(max_spread_bps=D(50)), "No wider than 50 bps, here 0.5000 BBB."),
+        (MinSpread(min_spread_bps=D(30)), "No narrower than 30 bps, here 0.3 BBB."),
+        (MaxSpread(max_spread_bps=D(50)), "No wider than 50 bps, here 0.5 BBB."),
         (
             InventorySpread(base_spread_bps=D(20), max_position_quote=D(800)),
             "The spread is 20 bps of 100; a position of 400.00 BBB of 800 moves both sides down by 0.025 BBB.",
@@ -76,6 +77,10 @@ def rich() -> Tick:
             "50 bps.",
         ),
         (
+            Ladder(half_spread_bps=D(13), size_base=D(1), levels=3, level_spacing_bps=D(4)),
+            "The innermost quotes stand 13 bps from 100, each 4 bps from the next.",
+        ),
+        (
             PriceThreshold(strategy=InventorySpread(), threshold_bps=D(7)),
             "100 is the price it was shown; 7 bps from it the next one is.",
         ),
@@ -83,6 +88,12 @@ def rich() -> Tick:
 )
 def test_the_figures_it_went_by_stand_in_the_sentence(component: Explains, sentence: str) -> None:
     assert component.because(rich().context) == sentence
+
+
+def test_a_small_figure_is_spoken_without_an_exponent() -> None:
+    tick = Tick("0.0312345").holds("0", "0", position="20")
+    said = InventorySpread(base_spread_bps=D(20), max_position_quote=D(800)).because(tick.context)
+    assert said.endswith("a position of 0.62 BBB of 800 moves both sides down by 0.000000012194925 BBB.")
 
 
 def test_an_account_nobody_knows_moves_nothing_and_there_is_nothing_to_say() -> None:
