@@ -12,9 +12,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -27,6 +28,8 @@ from mmplatform.desk import ROOT
 from mmplatform.embedded import free_port
 from tests.mmplatform.desks import PATIENCE_S, desk_directory, environment_for, read_until, running
 from tests.world import World, make_world
+
+T = TypeVar("T")
 
 LAPTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -154,7 +157,20 @@ def web_process(django_db_setup: None) -> Iterator[str]:
 @pytest.fixture
 def web(transactional_db: None, web_process: str) -> Web:
     """A web process on this test's own records."""
-    return Web(url=web_process, world=make_world())
+    return Web(url=web_process, world=beside_the_loop(make_world))
+
+
+def beside_the_loop(work: Callable[[], T]) -> T:
+    """Do something in a thread of its own: Playwright runs a loop in this one, and so does whoever tries a draft."""
+
+    def done() -> T:
+        try:
+            return work()
+        finally:
+            connection.close()  # of that thread
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(done).result()
 
 
 def answers(url: str) -> bool:
