@@ -26,17 +26,19 @@ class Action(StrEnum):
     REPLAY = "replay"
     CONFIGURE = "configure"
     APPROVE = "approve"
+    ROLL_OUT = "roll_out"
+    ABORT = "abort"
     CHECK = "check"
     CREDENTIALS = "credentials"
     ADMINISTER = "administer"
 
 
-_STOP = frozenset({Action.VIEW, Action.PAUSE, Action.KILL})
+_STOP = frozenset({Action.VIEW, Action.PAUSE, Action.KILL, Action.ABORT})
 
 MAY: dict[str, frozenset[Action]] = {
     DeskRole.NONE: frozenset(),
     DeskRole.VIEWER: frozenset({Action.VIEW}),
-    DeskRole.OPERATOR: _STOP | {Action.START, Action.REPLAY, Action.CONFIGURE, Action.CHECK},
+    DeskRole.OPERATOR: _STOP | {Action.START, Action.ROLL_OUT, Action.REPLAY, Action.CONFIGURE, Action.CHECK},
     DeskRole.RISK: _STOP | {Action.RESET, Action.REPLAY, Action.APPROVE, Action.CHECK},
     DeskRole.APPROVER: _STOP | {Action.REPLAY, Action.APPROVE},
     DeskRole.TREASURER: _STOP | {Action.CHECK, Action.CREDENTIALS},
@@ -54,6 +56,8 @@ SENTENCES = {
     Action.REPLAY: "start a replay",
     Action.CONFIGURE: "change a strategy",
     Action.APPROVE: "approve a revision",
+    Action.ROLL_OUT: "roll a revision out in stages",
+    Action.ABORT: "abort a roll-out",
     Action.CHECK: "have a venue or an account checked",
     Action.CREDENTIALS: "change an account's credentials",
     Action.ADMINISTER: "change the desk's records",

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
 SUPERVISE_S = 2.0
 """How often slots without a living host are looked for."""
+ROLLOUTS_S = 5.0
+"""How often staged roll-outs are measured and led on or back."""
 
 CLEAR_S = 3.0
 """How often accounts are looked for that a kill has left unproven; a kill itself calls at once."""
@@ -57,6 +59,8 @@ app.conf.update(
         "mmplatform.host.run_host": {"queue": "engine"},
         "mmplatform.host.supervise": {"queue": "supervise"},
         "mmplatform.clearing.clear_accounts": {"queue": "kill"},
+        # A way back that is due must not wait behind a report either; a look is a few short queries.
+        "monitoring.look_at_rollouts": {"queue": "supervise"},
     },
     task_acks_late=False,
     task_reject_on_worker_lost=False,
@@ -80,6 +84,11 @@ app.conf.update(
         "clear accounts": {
             "task": "mmplatform.clearing.clear_accounts",
             "schedule": CLEAR_S,
+            "options": {"expires": 5},
+        },
+        "look at roll-outs": {
+            "task": "monitoring.look_at_rollouts",
+            "schedule": ROLLOUTS_S,
             "options": {"expires": 5},
         },
         "move samples": {

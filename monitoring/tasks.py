@@ -7,9 +7,10 @@ import datetime
 import structlog
 from celery import shared_task
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, close_old_connections
 
 from monitoring.measurements import drop_old_measurements, move_measurements
+from monitoring.rollouts.looking import rollouts_look
 from monitoring.samples import drop_old_samples, move_samples
 from monitoring.sessions import reports_store
 
@@ -34,6 +35,17 @@ def drop_old_samples_task() -> list[str]:
     if dropped:
         log.info("old samples dropped", partitions=dropped, kept_days=settings.SAMPLE_DAYS)
     return dropped
+
+
+@shared_task(name="monitoring.look_at_rollouts", ignore_result=True)
+def look_at_rollouts_task() -> int:
+    """Every few seconds. What a missed run would have seen, the next one sees."""
+    try:
+        return rollouts_look()
+    except OperationalError as error:
+        close_old_connections()
+        log.warning("roll-outs cannot be looked at now", reason=str(error).strip())
+        return 0
 
 
 @shared_task(name="monitoring.store_reports", ignore_result=True)

@@ -17,6 +17,7 @@ from decimal import Decimal
 from django.db import connection
 from django.utils import timezone
 
+from engine.core.decimals import ONE
 from engine.metrics.events import BANDS_BPS
 
 LATE = datetime.timedelta(seconds=5)
@@ -39,9 +40,10 @@ def _depth(side: str) -> str:
     return f"CASE l.band_bps {bands} END"
 
 
-def _judged(samples: str) -> str:
+def _judged(samples: str, *, part: str = "1") -> str:
     """SQL of (deployment_id, client_id, obligation_id, kpi, second, observed, bid, ask) over rows of `samples`.
 
+    part: SQL of the part of the owed depth that is asked for; a canary alone is ever judged by less than all of it.
     A band that samples do not measure leaves its depth unobserved. Two samples in one second must agree for the better.
     """
     return f"""
@@ -50,12 +52,12 @@ def _judged(samples: str) -> str:
                     AND (l.band_bps IS NULL OR depth.bid IS NOT NULL)) AS observed,
            bool_and(coalesce(CASE l.kpi
                WHEN 'spread' THEN s.own_spread_bps <= l.max_spread_bps
-               WHEN 'depth' THEN depth.bid >= l.min_depth_quote
+               WHEN 'depth' THEN depth.bid >= l.min_depth_quote * {part}
                ELSE CASE WHEN l.band_bps IS NULL THEN s.open_bids > 0 ELSE depth.bid > 0 END
            END, false)) AS bid,
            bool_and(coalesce(CASE l.kpi
                WHEN 'spread' THEN s.own_spread_bps <= l.max_spread_bps
-               WHEN 'depth' THEN depth.ask >= l.min_depth_quote
+               WHEN 'depth' THEN depth.ask >= l.min_depth_quote * {part}
                ELSE CASE WHEN l.band_bps IS NULL THEN s.open_asks > 0 ELSE depth.ask > 0 END
            END, false)) AS ask
     FROM {samples} s
@@ -153,6 +155,43 @@ LEFT JOIN hot h ON h.deployment_id = due.deployment_id AND h.obligation_id = due
 WHERE due.since < due.until
 ORDER BY due.deployment_id, array_position(ARRAY['spread', 'depth', 'uptime'], due.kpi::text), due.band_bps, due.version
 """
+
+
+_SPAN = """(
+    SELECT * FROM monitoring_sample_all
+    WHERE deployment_id = %(deployment)s AND ts >= %(start)s AND ts < %(end)s
+)"""
+
+ATTAINED = f"""
+    SELECT o.kpi, o.band_bps, o.max_spread_bps, o.min_depth_quote, counted.met_s::float8
+    FROM (
+        SELECT obligation_id, {COUNTS} FROM ({_judged(_SPAN, part="%(part)s::numeric")}) AS judged
+        GROUP BY obligation_id, kpi
+    ) AS counted
+    JOIN clients_obligation o ON o.id = counted.obligation_id
+    ORDER BY array_position(ARRAY['spread', 'depth', 'uptime'], o.kpi::text), o.band_bps, o.version
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attained:
+    """How many seconds of a span an obligation was met in, by one deployment."""
+
+    kpi: str
+    band_bps: Decimal | None
+    max_spread_bps: Decimal | None
+    min_depth_quote: Decimal | None
+    met_s: float
+
+
+def attained(
+    deployment_id: int, start: datetime.datetime, end: datetime.datetime, *, part: Decimal = ONE
+) -> list[Attained]:
+    """Every obligation that seconds of the span were judged by; `part` of the owed depth is enough, as for a canary."""
+    parameters = {"deployment": deployment_id, "start": start, "end": end, "part": part}
+    with connection.cursor() as cursor:
+        cursor.execute(ATTAINED, parameters)
+        return [Attained(*row) for row in cursor]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,18 @@ from __future__ import annotations
 from django.contrib import admin
 
 from clients.admin_site import ReadOnlyAdmin
-from strategies.models import Deployment, HostSlot, KillSwitch, PaperFunding, Revision, Strategy
+from strategies.models import (
+    Deployment,
+    HostSlot,
+    KillSwitch,
+    PaperFunding,
+    Revision,
+    RollOut,
+    RollOutEvidence,
+    RollOutStage,
+    RollOutTarget,
+    Strategy,
+)
 
 
 @admin.register(Strategy)
@@ -70,3 +81,29 @@ class KillSwitchAdmin(ReadOnlyAdmin):
     )
     list_filter = ("scope", ("reset_at", admin.EmptyFieldListFilter), "client")
     list_select_related = ("client", "mandate", "deployment", "engaged_by", "reset_by")
+
+
+@admin.register(RollOut)
+class RollOutAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "strategy", "revision", "state", "stage", "started_by", "ended_at", "ended_reason")
+    list_filter = ("state", "client")
+    list_select_related = ("strategy", "revision__strategy", "started_by")
+
+
+@admin.register(RollOutStage)
+class RollOutStageAdmin(ReadOnlyAdmin):
+    list_display = ("rollout", "number", "share", "reach", "hold_s")
+    list_select_related = ("rollout__revision__strategy",)
+
+
+@admin.register(RollOutTarget)
+class RollOutTargetAdmin(ReadOnlyAdmin):
+    list_display = ("rollout", "position", "deployment", "previous_revision", "previous_share")
+    list_select_related = ("rollout__revision__strategy", "deployment", "previous_revision__strategy")
+
+
+@admin.register(RollOutEvidence)
+class RollOutEvidenceAdmin(ReadOnlyAdmin):
+    list_display = ("at", "rollout", "stage", "deployment", "verdict")
+    list_filter = ("verdict", "client")
+    list_select_related = ("rollout__revision__strategy", "deployment")

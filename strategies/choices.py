@@ -27,6 +27,22 @@ class Wanted(TextChoices):
 Observed = TextChoices("Observed", {state.name: (state.value, state.value.capitalize()) for state in State})
 
 
+class RollOutState(TextChoices):
+    RUNNING = "running", "Under way"
+    DONE = "done", "Done"
+    ROLLED_BACK = "rolled back", "Rolled back"
+    ABORTED = "aborted", "Aborted"
+
+
+class Verdict(TextChoices):
+    """What a look at a stage says. Only FINE leads on; too much of MISSING leads back, like WORSE."""
+
+    FINE = "fine", "Fine"
+    EARLY = "early", "Too early to tell"
+    MISSING = "missing", "Evidence missing"
+    WORSE = "worse", "Worse"
+
+
 class SlotKind(TextChoices):
     """Replays run in slots of their own, so that no rehearsal can disturb quoting."""
 

@@ -12,7 +12,8 @@ from clients.models import Mandate
 from exchanges.models import ExchangeAccount, Market
 from strategies.builder.starters import starters
 from strategies.choices import Mode
-from strategies.models import Strategy
+from strategies.models import Deployment, RollOut, Strategy
+from strategies.rollout import LIMITS, Step
 
 CONFIRMATION = "KILL"
 
@@ -189,3 +190,74 @@ class DeployForm(forms.Form):
         if self.cleaned_data["mode"] != Mode.PAPER:
             return {}
         return {asset: self.cleaned_data[name] for name, asset in self.assets.items()}
+
+
+class RollOutForm(forms.ModelForm):
+    """A revision's way over the deployments that run by another one: up to four stages, and what leads back."""
+
+    STAGES = ((10, 1, 10), (50, 1, 10), (100, 1, 10), (100, None, 30))
+    """Suggested: percent of each size, deployments (None: all), minutes."""
+
+    reason = forms.CharField(max_length=300, error_messages={"required": "Say why: the reason is kept in the audit."})
+    first = forms.TypedChoiceField(coerce=int, error_messages={"required": "Choose the deployment that goes first."})
+
+    class Meta:
+        model = RollOut
+        fields = (*LIMITS, "reason")
+
+    def __init__(self, *args: Any, deployments: list[Deployment], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.deployments = deployments
+        self.fields["first"].choices = [(each.pk, f"{each.name}, {each.mode}") for each in deployments]
+        for name in LIMITS:
+            self.fields[name].widget.attrs |= {"autocomplete": "off", "step": "any"}
+        # One deployment has no stage that others join.
+        suggested = [each for each in self.STAGES if len(deployments) > 1 or each != (100, 1, 10)]
+        for number in range(1, len(self.STAGES) + 1):
+            percent, reach, minutes = suggested[number - 1] if number <= len(suggested) else ("", "", "")
+            self.fields[f"percent_{number}"] = forms.DecimalField(
+                required=False, min_value=Decimal("0.01"), max_value=Decimal(100), decimal_places=2, initial=percent
+            )
+            self.fields[f"reach_{number}"] = forms.IntegerField(
+                required=False, min_value=1, initial=len(deployments) if reach is None else reach
+            )
+            self.fields[f"minutes_{number}"] = forms.DecimalField(
+                required=False, min_value=Decimal("0.1"), max_value=Decimal(1440), decimal_places=1, initial=minutes
+            )
+
+    def rows(self) -> list[tuple[int, list[forms.BoundField]]]:
+        """The stages' fields, a row each."""
+        names = ("percent", "reach", "minutes")
+        return [(n, [self[f"{name}_{n}"] for name in names]) for n in range(1, len(self.STAGES) + 1)]
+
+    def limits(self) -> list[forms.BoundField]:
+        return [self[name] for name in LIMITS]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for number, fields in self.rows():
+            given = [cleaned.get(field.name) for field in fields]
+            if any(value is not None for value in given) and None in given and not any(f.errors for f in fields):
+                self.add_error(
+                    f"percent_{number}", "A stage takes a part of each size, a number of deployments and minutes."
+                )
+        return cleaned
+
+    def _post_clean(self) -> None:
+        """What the verb checks is checked there: a form makes no record."""
+
+    def stages(self) -> list[Step]:
+        found = []
+        for number, _ in self.rows():
+            percent, minutes = self.cleaned_data[f"percent_{number}"], self.cleaned_data[f"minutes_{number}"]
+            if percent is not None:
+                reach = self.cleaned_data[f"reach_{number}"]
+                found.append(Step(share=percent / 100, reach=reach, hold_s=int(minutes * 60)))
+        return found
+
+    def ordered(self) -> list[Deployment]:
+        first = self.cleaned_data["first"]
+        return sorted(self.deployments, key=lambda each: (each.pk != first, each.pk))
+
+    def terms(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in LIMITS}

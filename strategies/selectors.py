@@ -8,8 +8,8 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When, prefe
 
 from exchanges.choices import KeyVerdict, MarketState
 from exchanges.models import ExchangeAccount, Market, SealedCredentials
-from strategies.choices import KillScope, Mode, RevisionState
-from strategies.models import Deployment, KillSwitch, Revision
+from strategies.choices import KillScope, Mode, RevisionState, RollOutState
+from strategies.models import Deployment, KillSwitch, Revision, RollOut
 
 BREADTH = tuple(KillScope)
 
@@ -99,6 +99,16 @@ def previous_revision(deployment: Deployment) -> Revision | None:
         .order_by("-number")
         .first()
     )
+
+
+def under_way(deployment: Deployment) -> RollOut | None:
+    """The roll-out that a deployment is part of, whether it was reached yet or not."""
+    target = (
+        deployment.rollout_targets.filter(rollout__state=RollOutState.RUNNING)
+        .select_related("rollout__revision__strategy")
+        .first()
+    )
+    return target.rollout if target is not None else None
 
 
 LIVE_COMPONENTS = "exchanges.ccxt."

@@ -26,7 +26,7 @@ from strategies.choices import KillScope, Mode, RevisionState, Wanted
 from strategies.clearing import clearings_ask
 from strategies.loading import check_funding, check_it_loads, check_it_runs, check_share, loads_on
 from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
-from strategies.selectors import barred, cannot_trade_live, covered_by, covering, halt_reasons, sentence
+from strategies.selectors import barred, cannot_trade_live, covered_by, covering, halt_reasons, sentence, under_way
 
 COMMAND_CHANNEL = "mm_command"
 
@@ -60,7 +60,7 @@ def revision_approve(*, revision: Revision, actor: User, reason: str = "") -> No
 
 def revision_reject(*, revision: Revision, actor: User, reason: str) -> None:
     """Turn a revision down; the author may submit another."""
-    _decide(revision, RevisionState.REJECTED, actor, _said(reason))
+    _decide(revision, RevisionState.REJECTED, actor, said(reason))
 
 
 @transaction.atomic
@@ -158,7 +158,7 @@ def _free_name(mandate: Mandate, name: str) -> str:
 def deployment_start(*, deployment: Deployment, actor: User, reason: str) -> None:
     """Ask the engine to reconcile and quote. Refused while a kill switch covers it or a halt was not reset."""
     require(actor, Action.START if deployment.mode != Mode.REPLAY else Action.REPLAY)
-    reason = _said(reason)
+    reason = said(reason)
     _take_starts_lock(shared=True)
     lock(deployment)
     if switch := covering(deployment).first():
@@ -189,7 +189,7 @@ def deployment_switch(
     share: the part of every size that is sent from now on; None leaves it as it is.
     """
     require(actor, Action.START)
-    reason = _said(reason)
+    reason = said(reason)
     lock(deployment)
     share = deployment.share if share is None else share
     if (deployment.revision_id, deployment.share) == (revision.pk, share):
@@ -203,6 +203,8 @@ def deployment_switch(
         raise Refusal(f"{revision} is not approved ({revision.get_state_display().lower()}); only approved ones run.")
     if deployment.wanted == Wanted.HALTED or deployment.observed in (State.HALTING, State.HALTED, State.FAULTED):
         raise Refusal(f"{deployment} is {deployment.observed} ({deployment.observed_reason}); it must be reset first.")
+    if rollout := under_way(deployment):
+        raise Refusal(f"{deployment} is part of the {rollout}; promote that to its end or abort it first.")
     if bar := barred(deployment):
         raise Refusal(f"{deployment} may not trade. {bar}")
     loads_on(deployment, revision, share)
@@ -338,7 +340,7 @@ def kill_switch_clear_again(*, switch: KillSwitch, actor: User) -> None:
 def deployment_reset(*, deployment: Deployment, actor: User, reason: str) -> None:
     """HALTED or FAULTED back to PAUSED. Refused while a broader kill switch covers it: that one is reset by itself."""
     require(actor, Action.RESET)
-    reason = _said(reason)
+    reason = said(reason)
     _take_starts_lock(shared=True)
     lock(deployment)
     switches = list(covering(deployment))
@@ -362,7 +364,7 @@ def _reset_is_pending(deployment: Deployment) -> bool:
 def kill_switch_reset(*, switch: KillSwitch, actor: User, reason: str) -> None:
     """Lift a kill switch of any scope. What it alone had stopped goes to PAUSED; nothing starts by itself (Q9)."""
     require(actor, Action.RESET)
-    reason = _said(reason)
+    reason = said(reason)
     _take_starts_lock(shared=False)
     switch.refresh_from_db(from_queryset=KillSwitch.objects.select_for_update())
     if switch.reset_at is not None:
@@ -406,7 +408,7 @@ def deployment_end(*, deployment: Deployment, actor: User, reason: str) -> None:
     audit("deployment.ended", deployment, actor=actor, new=deployment.ended_at, reason=reason)
 
 
-def _said(reason: str) -> str:
+def said(reason: str) -> str:
     if not reason.strip():
         raise Refusal("Please say why: the reason stays with the record.")
     return reason.strip()

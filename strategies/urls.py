@@ -1,6 +1,6 @@
 from django.urls import path
 
-from strategies.views import catalog, controls, drafts, evidence, kills, revisions, strategies
+from strategies.views import catalog, controls, drafts, evidence, kills, revisions, rollouts, strategies
 
 app_name = "strategies"
 
@@ -18,6 +18,9 @@ urlpatterns = [
     path("strategies/<int:pk>/r<int:number>/", revisions.revision, name="revision"),
     path("strategies/<int:pk>/r<int:number>/deploy/", revisions.deploy, name="deploy"),
     path("strategies/<int:pk>/r<int:number>/switch/<int:deployment>/", revisions.switch, name="switch"),
+    path("strategies/<int:pk>/r<int:number>/rollout/", rollouts.begin, name="rollout_begin"),
+    path("strategies/<int:pk>/rollouts/<int:rollout_id>/", rollouts.rollout, name="rollout"),
+    path("strategies/<int:pk>/rollouts/<int:rollout_id>/<slug:verb>/", rollouts.decide, name="rollout_decide"),
     path("strategies/<int:pk>/r<int:number>/<slug:verb>/", revisions.decide, name="decide"),
     path("switches/", kills.switches, name="switches"),
     path("switches/kill/", kills.firm_kill, name="firm_kill"),

@@ -37,3 +37,20 @@ def get(mapping: dict[str, object], key: str) -> object:
 def percent(share: Decimal, unit: str = " %") -> str:
     """0.25 as "25 %"."""
     return f"{(share * 100).normalize():f}{unit}"
+
+
+@register.filter
+def clock(seconds: int) -> str:
+    """605 as "10:05"."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.filter
+def measured(value: float | None, unit: str = "") -> str:
+    """A measure as short as it says something: 40.0 bps, 9,981 quote."""
+    if value is None:
+        return "–"
+    shown = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}" if unit in ("bps", "%") else f"{value:.2f}"
+    return shown.removesuffix(".00")

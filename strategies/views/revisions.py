@@ -173,6 +173,7 @@ def _page(
         "form": form,
         "places": places,
         "may": may,
+        "rollout": strategy.rollouts.select_related("revision").first(),
         "is_author": found.author_id == request.user.pk,
         "problem": problem,
     }

@@ -19,6 +19,8 @@ from clients.services import obligation_add
 from engine.venues.credentials import Credentials
 from exchanges.services import credentials_seal
 from strategies.choices import Mode
+from strategies.models import RollOut
+from strategies.rollout import rollout_abort, rollout_start
 from strategies.services import (
     deployment_create,
     deployment_pause,
@@ -33,10 +35,10 @@ from tests.world import World, person
 ALLOWED = {
     DeskRole.NONE: "",
     DeskRole.VIEWER: "view",
-    DeskRole.OPERATOR: "view start pause kill replay configure check",
-    DeskRole.RISK: "view pause kill reset replay approve check",
-    DeskRole.APPROVER: "view pause kill replay approve",
-    DeskRole.TREASURER: "view pause kill check credentials",
+    DeskRole.OPERATOR: "view start pause kill abort roll_out replay configure check",
+    DeskRole.RISK: "view pause kill abort reset replay approve check",
+    DeskRole.APPROVER: "view pause kill abort replay approve",
+    DeskRole.TREASURER: "view pause kill abort check credentials",
     DeskRole.ADMIN: " ".join(Action),
 }
 
@@ -65,6 +67,18 @@ def approve(world: World, who: User) -> None:
     revision_approve(revision=revision, actor=who)
 
 
+def roll_out(world: World, who: User) -> None:
+    rollout_start(revision=world.acorn.revision, deployments=[world.acorn.deployment], stages=[], actor=who, reason="x")
+
+
+def abort(world: World, who: User) -> None:
+    held = world.acorn
+    rollout = RollOut.objects.create(
+        client=held.client, strategy=held.strategy, revision=held.revision, reason="x", started_by=world.dora
+    )
+    rollout_abort(rollout=rollout, actor=who, reason="x")
+
+
 def promise(world: World, who: User) -> None:
     obligation_add(
         mandate=world.acorn.mandate, kpi=Kpi.SPREAD, starts_at=timezone.now(), target_share=Decimal("0.9"),
@@ -81,6 +95,8 @@ ATTEMPTS: dict[Action, Callable[[World, User], object]] = {
     Action.REPLAY: replay,
     Action.CONFIGURE: configure,
     Action.APPROVE: approve,
+    Action.ROLL_OUT: roll_out,
+    Action.ABORT: abort,
     Action.CHECK: lambda world, who: require(who, Action.CHECK),
     Action.CREDENTIALS: lambda world, who: credentials_seal(
         account=world.acorn.account, credentials=Credentials(api_key="k", secret="s"), actor=who
