@@ -22,7 +22,7 @@ class AccountForm(Sentences):
     venue = forms.ModelChoiceField(Venue.objects.all(), empty_label=None)
     name = forms.CharField(max_length=120, help_text="As strategies call it, such as main.")
     kind = forms.ChoiceField(
-        choices=(("live", "Live"), ("paper", "On paper")), initial="live", widget=forms.RadioSelect
+        choices=(("paper", "On paper"), ("live", "Live")), initial="paper", widget=forms.RadioSelect
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -45,7 +45,7 @@ def credentials_seal(
 ) -> SealedCredentials:
     """Keep what opens an account, sealed; what it held before is gone. The audit keeps both fingerprints.
 
-    Deployments that run go on with what they opened until they are built anew.
+    Deployments that run go on with what they opened, and are built anew when the new key has been checked.
     """
     require(actor, Action.CREDENTIALS)
     account = _locked(account)

@@ -218,12 +218,14 @@ class Hosted:
         elif not _was_quoting(record):
             await self._clear_leftovers()
             self._show(record.observed_reason)
-        elif not loss:
+        elif record.facts and not loss:
             await self._within(service.start("resumed after a planned change of host"))
-        elif record.resumes:
+        elif record.facts and record.resumes:
             await self._within(service.start(f"resumed after host loss: {loss}"))
         else:
-            reason = f"paused after host loss: {loss}"
+            reason = f"paused after host loss: {loss}" if loss else "paused after a planned change of host"
+            if not record.facts:
+                reason += f", since the key of {record.account.name} has not been checked yet"
             await self._clear_leftovers()
             await self._house.desk.ask(
                 lambda connection: records.want_paused(
@@ -254,7 +256,7 @@ class Hosted:
             self._spawn(self._carry_out(standing), f"{standing.wanted} {self.id}")
         elif standing.kill_reason and self.state not in (*HALTED, State.FAULTED):
             self._spawn(self._halt(standing.kill_reason), f"halt {self.id}")
-        elif standing.facts != self._facts and self.state in REFITTED and self._rehearsal is None:
+        elif standing.facts not in ("", self._facts) and self.state in REFITTED and self._rehearsal is None:
             self._facts = standing.facts  # once for each change
             self._spawn(self._refit(), f"refit {self.id}")
 

@@ -100,7 +100,8 @@ class Standing(NamedTuple):
     kill_reason: str
     """Why it may not trade: a kill switch that covers it, a market that does not trade, a key that is refused."""
     facts: str
-    """Changes when what the service was built with has changed: facts of its market, credentials of its account."""
+    """Changes when what the service was built with has changed: facts of its market, credentials of its account. Empty
+    while those have not been checked."""
     ended: bool
 
 
@@ -151,13 +152,17 @@ KILL_REASON = f"""
 """Over `strategies_deployment d`: why it may not trade, or an empty string. Twin of `strategies.selectors.barred`."""
 
 FACTS = """
-    (select format('%%s/%%s/%%s/%%s/%%s', d.revision_id, d.share, m.facts_version, c.serial, v.endpoint_override)
+    (select case
+        when c.verdict = 'unchecked' then ''
+        else format('%%s/%%s/%%s/%%s/%%s', d.revision_id, d.share, m.facts_version, c.serial, v.endpoint_override)
+     end
      from exchanges_market m
      join exchanges_venue v on v.id = m.venue_id
      left join exchanges_sealedcredentials c on c.account_id = d.account_id and d.mode = 'live'
      where m.id = d.market_id)
 """
-"""Over `strategies_deployment d`: another text whenever what its service was built with has changed."""
+"""Over `strategies_deployment d`: another text whenever what its service was built with has changed; empty while its
+key waits to be checked, with which nothing is built anew."""
 
 STANDING = f"d.wanted, d.wanted_reason, d.command, {KILL_REASON}, {FACTS}, d.ended_at is not null"
 """Over `strategies_deployment d`: the fields of `Standing` from `wanted` on."""

@@ -165,6 +165,16 @@ def test_an_account_is_opened_from_its_form(world: World, exchange: Venue) -> No
     assert "already has an account called second" in again.content.decode()
 
 
+def test_an_account_is_on_paper_unless_somebody_says_live(world: World, exchange: Venue) -> None:
+    page = as_user(world.adam).get("/accounts/new/").content.decode()
+    kinds = [tag for tag in page.split("<input")[1:] if 'name="kind"' in tag.split(">")[0]]
+    assert ['value="paper"' in tag.split(">")[0] for tag in kinds] == [True, False]
+    assert ["checked" in tag.split(">")[0] for tag in kinds] == [True, False]
+    typed = {"client": world.cedar.client.pk, "venue": exchange.pk, "name": "second"}
+    assert as_user(world.adam).post("/accounts/new/", typed).status_code == 422
+    assert not ExchangeAccount.objects.filter(name="second").exists()
+
+
 def test_the_page_shows_what_was_done_and_what_runs(
     world: World, account: ExchangeAccount, sealed: SealedCredentials
 ) -> None:

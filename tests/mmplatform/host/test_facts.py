@@ -118,11 +118,11 @@ def registry() -> Registry:
     return Registry.installed().with_components({"exchanges.ccxt.keyed": Keyed})
 
 
-def sealed_with(desk: Desk, secret: str) -> None:
+def sealed_with(desk: Desk, secret: str, verdict: KeyVerdict = KeyVerdict.USABLE) -> None:
     def seal() -> None:
         given = Credentials(api_key=f"key of {secret}", secret=secret)
         credentials_seal(account=desk.account, credentials=given, actor=desk.author)
-        SealedCredentials.objects.update(verdict=KeyVerdict.USABLE)
+        SealedCredentials.objects.update(verdict=verdict)
 
     desk.run(seal)
 
@@ -170,6 +170,38 @@ async def test_a_live_deployment_is_handed_its_accounts_key_and_a_new_one_when_i
         await watch.until(lambda: OPENED == [("main", "first")])
         sealed_with(desk, "second")
         await watch.until(lambda: OPENED[-1:] == [("main", "second")])
+
+
+async def test_a_key_that_replaces_another_is_not_traded_with_before_it_has_been_checked(
+    watch: Watch, desk: Desk, live: Deployment
+) -> None:
+    watch.command("start", live)
+    async with watch.host(registry=registry()):
+        await watch.until_state(live, "active")
+        built = len(OPENED)
+        sealed_with(desk, "second", KeyVerdict.UNCHECKED)
+        change(desk, tick_size=Decimal("0.0005"))
+        for _ in range(3):  # what a renewal tells is acted on before the next but one
+            seen = watch.one("select expires_at from strategies_deployment where id = %s", live.pk)
+            await watch.until(
+                lambda seen=seen: (  # type: ignore[misc]
+                    watch.one("select expires_at from strategies_deployment where id = %s", live.pk) > seen
+                )
+            )
+        assert OPENED[built:] == []
+        assert watch.state(live)[0] == "active"
+        desk.run(lambda: SealedCredentials.objects.update(verdict=KeyVerdict.USABLE))
+        await watch.until(lambda: OPENED[-1:] == [("main", "second")])
+
+
+async def test_nothing_is_resumed_with_a_key_that_has_not_been_checked(
+    watch: Watch, desk: Desk, live: Deployment
+) -> None:
+    sealed_with(desk, "second", KeyVerdict.UNCHECKED)
+    desk.run(lambda: Deployment.objects.update(observed="active", wanted="active"))
+    async with watch.host(registry=registry()):
+        assert "the key of main has not been checked yet" in await watch.until_state(live, "paused")
+        assert watch.one("select wanted from strategies_deployment where id = %s", live.pk) == "paused"
 
 
 async def test_a_key_found_to_be_dangerous_halts_what_trades_with_it(
