@@ -144,7 +144,7 @@ class BinanceStreams(Venue):
             "F": "0.00000000",
             "g": -1,
             "C": order.client_id if is_cancel else "",
-            "x": event.what.upper(),
+            "x": "REPLACED" if event.what == "amended" else event.what.upper(),
             "X": STATUS[order.status],
             "r": "NONE",
             "i": order.order_id,

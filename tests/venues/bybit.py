@@ -27,6 +27,7 @@ _REFUSALS = {
     "duplicate": (170141, "Duplicate clientOrderId."),
     "halted": (170151, "The trading pair is not open yet."),
     "gone": (170213, "Order does not exist."),
+    "amend": (10001, "params error: qty invalid"),
 }
 
 
@@ -209,6 +210,15 @@ class Bybit(BybitStreams):
     @call("place", "POST", "/v5/order/create-batch", private=True)
     def place_several(self, ask: Ask) -> object:
         return self._each(ask, self._place)
+
+    @call("amend", "POST", "/v5/order/amend", private=True)
+    def amend(self, ask: Ask) -> object:
+        """Answered when it is taken; the stream tells what came of it."""
+        symbol, found = self._market_of(ask).symbol, self._find(ask.account, ask.args)
+        if found is None:
+            raise Reject("gone", "no such order")
+        order = self.books.amend(ask.account, symbol, order_id=found.order_id, size=ask.decimal("qty") or ZERO)
+        return self.answer({"orderId": named(order.order_id), "orderLinkId": order.client_id})
 
     @call("cancel", "POST", "/v5/order/cancel", private=True)
     def cancel(self, ask: Ask) -> object:

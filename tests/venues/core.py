@@ -46,6 +46,7 @@ class Core:
     fee_in               where fees are taken: "received", "quote", or the name of a third asset
     fee_asset_price      what one unit of that third asset is worth in quote currency
     refuses_takers_late  a post-only order that would take is acknowledged first and cancelled then, as some venues do
+    below_filled         when an order shall be smaller than what has filled: that is refused, or its rest is cancelled
     client_ids           whether one may be used once, again when no order with it rests, or at any time
     """
 
@@ -55,6 +56,7 @@ class Core:
         *,
         refuses_takers_late: bool = False,
         client_ids: Literal["once", "one_resting", "any"] = "once",
+        below_filled: Literal["refused", "cancelled"] = "refused",
         fee_in: str = "received",
     ) -> None:
         self.clock = VenueClock()
@@ -63,6 +65,7 @@ class Core:
         self.fee_asset_price = Decimal(1)
         self.refuses_takers_late = refuses_takers_late
         self.client_ids = client_ids
+        self.below_filled = below_filled
         self.halted: set[str] = set()
         self.orders: dict[int, Order] = {}
         """Every order ever taken, by id."""
@@ -166,6 +169,27 @@ class Core:
                 self._end(order, "canceled", "post_only")
             else:
                 self._match(order)
+        self._publish()
+        return order
+
+    def amend(
+        self, account: str, symbol: str, *, order_id: int | None = None, client_id: str = "", size: Decimal
+    ) -> Order:
+        """Make an order smaller in its place: `size` is its whole one, executions included. Raises Reject."""
+        self.tick()
+        order = self.find(account, order_id=order_id, client_id=client_id)
+        if order is None or (symbol and order.market.symbol != symbol) or not order.rests:
+            raise Reject("gone", "there is no such order that rests", order)
+        if size >= order.size or size % order.market.lot:
+            raise Reject("amend", f"{size} is no reduction of {order.size} in lots of {order.market.lot}")
+        if size <= order.filled and self.below_filled == "refused":
+            raise Reject("amend", f"{order.filled} has filled, more than {size}")
+        if size <= order.filled:
+            self._end(order, "canceled", "user")
+        else:
+            order.size, order.updated_ns = size, self.clock.now_ns()
+            self._touch(order)
+            self._tell("amended", order)
         self._publish()
         return order
 
@@ -386,7 +410,10 @@ class Core:
         self._touched.setdefault((order.market.symbol, order.side), {})[order.price] = None
 
     def _tell(
-        self, what: Literal["new", "trade", "canceled", "expired"], order: Order, execution: Execution | None = None
+        self,
+        what: Literal["new", "trade", "amended", "canceled", "expired"],
+        order: Order,
+        execution: Execution | None = None,
     ) -> None:
         self._events.append(Event(what=what, order=msgspec.structs.replace(order), execution=execution))
 

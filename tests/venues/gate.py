@@ -28,6 +28,7 @@ _REFUSALS = {
     "funds": ("BALANCE_NOT_ENOUGH", "Not enough balance"),
     "would_take": ("POC_FILL_IMMEDIATELY", "Order would match and take immediately so its cancelled"),
     "halted": ("INVALID_CURRENCY_PAIR", "The market is not tradable now"),
+    "amend": ("INVALID_PARAM_VALUE", "Invalid amount"),
     "gone": ("ORDER_NOT_FOUND", "Order with ID not found"),
 }
 
@@ -39,7 +40,7 @@ class Gate(GateStreams):
         api_key="4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b",
         secret="0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
     )
-    rules: ClassVar[dict[str, Any]] = {"client_ids": "any"}
+    rules: ClassVar[dict[str, Any]] = {"client_ids": "any", "below_filled": "cancelled"}
 
     # Refusals
 
@@ -264,6 +265,12 @@ class Gate(GateStreams):
         symbol = self._market_of(ask).symbol if ask.text("currency_pair") else ""
         ended = self.books.cancel_all(ask.account, symbol)
         return [self.order_of(order) | {"succeeded": True, "label": "", "message": ""} for order in ended]
+
+    @call("amend", "PATCH", "/api/v4/spot/orders/{order}", private=True)
+    def amend(self, ask: Ask) -> object:
+        named = self._named(ask.account, ask.text("order"))
+        size = ask.decimal("amount") or ZERO
+        return self.order_of(self.books.amend(ask.account, self._market_of(ask).symbol, **named, size=size))
 
     @call("cancel", "DELETE", "/api/v4/spot/orders/{order}", private=True)
     def cancel(self, ask: Ask) -> object:

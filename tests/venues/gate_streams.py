@@ -118,7 +118,9 @@ class GateStreams(Venue):
 
     def on_event(self, event: Event) -> None:
         order = event.order
-        what = {"new": "put", "trade": "update" if order.rests else "finish"}.get(event.what, "finish")
+        what = {"new": "put", "amended": "update", "trade": "update" if order.rests else "finish"}.get(
+            event.what, "finish"
+        )
         told = self.order_of(order) | {"event": what, "user": 1667201533}
         told = {key: value for key, value in told.items() if key != "status"}
         told |= {name: str(told[name]) for name in ("create_time_ms", "update_time_ms")}

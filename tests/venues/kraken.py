@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ClassVar, cast
 
 from tests.venues.kraken_streams import (
@@ -39,6 +40,7 @@ _REFUSALS = {
     "duplicate": "EGeneral:Invalid arguments:cl_ord_id",
     "halted": "EService:Market in cancel_only mode",
     "gone": "EOrder:Unknown order",
+    "amend": "EGeneral:Invalid arguments:order_qty",
 }
 
 
@@ -49,7 +51,12 @@ class Kraken(KrakenStreams):
         api_key="Zt8Qm2XcV5bN7kLpR4sWdF1gH3jK6lM9nB0vC2xZ4aS6dF8gH1jK3l5P",
         secret="kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg==",
     )
-    rules: ClassVar[dict[str, Any]] = {"refuses_takers_late": True, "client_ids": "one_resting", "fee_in": "quote"}
+    rules: ClassVar[dict[str, Any]] = {
+        "refuses_takers_late": True,
+        "client_ids": "one_resting",
+        "fee_in": "quote",
+        "below_filled": "cancelled",
+    }
     checks_stamps = False
     refuses_the_overtaken = True
 
@@ -247,6 +254,14 @@ class Kraken(KrakenStreams):
             post_only="post" in flags,
             client_id=client_id,
         )
+
+    @call("amend", "POST", "/0/private/AmendOrder", private=True)
+    def amend(self, ask: Ask) -> object:
+        """In its place. Told to be smaller than what has filled, the rest of the order is cancelled."""
+        txid, client_id = ask.text("txid"), ask.text("cl_ord_id")
+        order_id, size = numbered(txid) if txid else None, ask.decimal("order_qty") or Decimal(0)
+        order = self.books.amend(ask.account, "", order_id=order_id, client_id=client_id, size=size)
+        return self.answer({"amend_id": f"T{named(order.order_id)[1:]}"})
 
     @call("cancel", "POST", "/0/private/CancelOrder", private=True)
     def cancel(self, ask: Ask) -> object:

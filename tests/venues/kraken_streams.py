@@ -215,6 +215,8 @@ class KrakenStreams(Venue):
         if event.execution is not None:
             traded_ = self._trade(event.execution)
             return [traded_] if order.rests else [traded_, self._brief(order, "filled")]
+        if event.what == "amended":
+            return [self._brief(order, "amended") | {"order_qty": bare(order.size), "amended": True}]
         return [self._brief(order, event.what) | {"reason": REASONS.get(order.why, order.why)}]
 
     @staticmethod
@@ -225,7 +227,7 @@ class KrakenStreams(Venue):
     def _brief(self, order: Order, what: str) -> dict[str, Any]:
         return self._ids(order) | {
             "exec_type": what,
-            "order_status": "new" if what == "new" else _STATUS[order.status],
+            "order_status": "new" if order.status == "new" else _STATUS[order.status],
             "cum_qty": bare(order.filled),
             "cum_cost": bare(order.cost),
             "fee_usd_equiv": 0,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, ClassVar, cast
 
 from tests.venues.okx_streams import MS, OkxStreams, signed_fee, spelled, state_of
@@ -28,6 +29,7 @@ _REFUSALS = {
     "funds": ("51008", "Order failed. Insufficient USDT balance in account."),
     "duplicate": ("51016", "Client order ID already exists."),
     "halted": ("51027", "Contract expired."),
+    "amend": ("51000", "Parameter newSz error"),
     "gone": ("51400", "Cancellation failed as the order has been filled, canceled or does not exist."),
 }
 
@@ -191,6 +193,11 @@ class Okx(OkxStreams):
     def place_several(self, ask: Ask) -> object:
         return self._each(ask, ask.args["items"], self._place)
 
+    @call("amend", "POST", "/api/v5/trade/amend-order", private=True)
+    def amend(self, ask: Ask) -> object:
+        """Answered when it is taken; the stream tells what came of it."""
+        return self._each(ask, [ask.args], self._amend)
+
     @call("cancel", "POST", "/api/v5/trade/cancel-order", private=True)
     def cancel(self, ask: Ask) -> object:
         return self._each(ask, [ask.args], self._cancel)
@@ -220,6 +227,8 @@ class Okx(OkxStreams):
                 told.append(named | {"sCode": "0", "sMsg": "", "ts": str(self.clock.now_ms())})
             except Reject as no:
                 code, text = _REFUSALS[no.kind]
+                if no.kind == "gone" and ask.call == "amend":
+                    code, text = "51503", "Order modification failed as the order does not exist."
                 told.append(named | {"sCode": code, "sMsg": text, "ts": str(self.clock.now_ms())})
         failed = sum(each["sCode"] != "0" for each in told)
         code = "0" if not failed else "1" if failed == len(told) else "2"
@@ -243,6 +252,10 @@ class Okx(OkxStreams):
             post_only=kind == "post_only",
             client_id=client_id,
         )
+
+    def _amend(self, ask: Ask, item: dict[str, Any]) -> Order:
+        symbol = self.market_by(item["instId"], spelled).symbol
+        return self.books.amend(ask.account, symbol, **_named(item), size=Decimal(item["newSz"]))
 
     def _cancel(self, ask: Ask, item: dict[str, Any]) -> Order:
         symbol = self.market_by(item["instId"], spelled).symbol

@@ -155,7 +155,7 @@ class OkxStreams(Venue):
             "fillFee": signed_fee(fill.fee) if fill else "0",
             "fillFeeCcy": fill.fee_asset if fill else "",
             "execType": ("M" if fill.is_maker else "T") if fill else "",
-            "amendResult": "",
+            "amendResult": "0" if event.what == "amended" else "",
             "reqId": "",
             "code": "0",
             "msg": "",

@@ -109,9 +109,9 @@ class Print(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an order: `what` is new, trade, canceled or expired; `order` is as it was then."""
+    """What became of an order: `what` is new, trade, amended, canceled or expired; `order` is as it was then."""
 
-    what: Literal["new", "trade", "canceled", "expired"]
+    what: Literal["new", "trade", "amended", "canceled", "expired"]
     order: Order
     execution: Execution | None = None
 
@@ -127,7 +127,8 @@ class BookChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reject(Exception):
-    """The core's no. `kind`: unknown_market, price, size, notional, funds, would_take, duplicate, halted, gone."""
+    """The core's no. `kind`: unknown_market, price, size, notional, funds, would_take, duplicate, halted, gone,
+    amend."""
 
     def __init__(self, kind: str, text: str, order: Order | None = None) -> None:
         super().__init__(text)

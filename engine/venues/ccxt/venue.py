@@ -17,10 +17,10 @@ from engine.core.component import Component
 from engine.core.errors import AuthRejected, NotReady, PermitLost, Refused
 from engine.core.params import Count, Items, Option, Seconds, Symbol, Text
 from engine.market.summaries import Candle, Funding, Ticker
-from engine.market.types import Balance, Fill, MarketStatus, OrderReport, OrderRequest
+from engine.market.types import Amendment, Balance, Fill, MarketStatus, OrderReport, OrderRequest
 from engine.venues.account_report import AccountReport
 from engine.venues.base import MarketFeed
-from engine.venues.ccxt import boundary, history, orders, surveys
+from engine.venues.ccxt import amending, boundary, history, orders, surveys
 from engine.venues.ccxt.account import Account
 from engine.venues.ccxt.public import Place, PublicVenue
 from engine.venues.ccxt.quality import Quality, qualities
@@ -281,6 +281,19 @@ class _Asked:
         return await history.one_order(await self._using(symbol), symbol, client_order_id)
 
 
+class _Amending:
+    """A venue that makes orders smaller in their place."""
+
+    def amends(self: Any, symbol: str) -> bool:
+        return amending.amends(self._open_account_of(symbol), symbol)
+
+    async def amend(self: Any, amendments: Sequence[Amendment]) -> Sequence[OrderReport]:
+        account = await self._using(amendments[0].symbol)
+        if not self.runtime.permit.valid():
+            raise PermitLost("The permission to trade has run out; nothing was sent.")
+        return await amending.amend(account, amendments, self.runtime.permit.valid)
+
+
 class _Timed:
     """A venue with a dead man's switch. Its clock is one for the whole account."""
 
@@ -323,8 +336,11 @@ class Venues:
     @staticmethod
     def _make(venue_id: str, quality: Quality) -> type[CcxtVenue]:
         mixins: list[type] = []
-        if tuning_of(venue_id).finds_by_client_id:
+        tuning = tuning_of(venue_id)
+        if tuning.finds_by_client_id:
             mixins.append(_Asked)
+        if tuning.amends:
+            mixins.append(_Amending)
         for ability, mixin in (("cancel_after", _Timed), ("closed_orders", _Remembered), ("funding", _Funded)):
             if quality.can(ability):
                 mixins.append(mixin)

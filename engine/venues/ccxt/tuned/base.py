@@ -133,6 +133,11 @@ class Tuning:
     asks_after_create = False
     """The answer to a create is an id alone, and the order may have been refused after that: it is asked about."""
 
+    amends = False
+    """An order can be made smaller in its place, keeping id and turn in the queue; `ask_amend` says how."""
+    amend_is_final = False
+    """The answer to an amendment says that it was done; else it was merely taken, and the stream tells."""
+
     timer_of_market = False
     """The dead man's switch is one of a market, not one of the account."""
 
@@ -220,6 +225,23 @@ class Tuning:
     async def ask_cancel(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Any:
         """Cancel one order, named likewise."""
         return await library.cancel_order(venue_order_id or None, symbol, _ours(venue_order_id, sent))
+
+    def amends_in(self, market: Mapping[str, Any]) -> bool:
+        """Whether orders of this market are amended, where some of the venue's are."""
+        return market.get("spot") is True
+
+    async def ask_amend(
+        self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str
+    ) -> Mapping[str, Any]:
+        """Let an order have so large a whole size, executions included, named by the venue's id or else by ours.
+
+        Returns the order in ccxt's words where the answer is one, else whatever was answered.
+        """
+        raise ValueError(f"nobody has said how orders in {symbol} are amended")
+
+    def is_amend_refusal(self, text: str) -> bool:
+        """Whether an error ccxt has no name for is a definite no to an amendment, the order being as it was."""
+        return False
 
     async def ask_fills(
         self, library: Any, symbol: str, start_ms: int, until_ms: int | None, page: int

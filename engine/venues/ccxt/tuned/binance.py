@@ -20,6 +20,8 @@ class Tuned(Tuning):
     finds_by_client_id = True
     cancels_by_client_id = True
     cancel_is_final = True
+    amends = True
+    amend_is_final = True
     budget = Budget(limit=1200, window_s=60)
     order_budget = Budget(limit=90, window_s=10)
     """100 in 10 s; the rest is for whoever else trades on the account."""
@@ -37,6 +39,28 @@ class Tuned(Tuning):
             "fetchMargins": False,
             "warnOnFetchOpenOrdersWithoutSymbol": False,
         }
+
+    def amends_in(self, market: Mapping[str, Any]) -> bool:
+        return market.get("spot") is True and bool((market.get("info") or {}).get("amendAllowed"))
+
+    async def ask_amend(
+        self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str
+    ) -> Mapping[str, Any]:
+        """ccxt has no name for it: what it calls an edit cancels and places anew. Without our id repeated, the order
+        would be given another one."""
+        market = library.market(symbol)
+        name = {"orderId": venue_order_id} if venue_order_id else {"origClientOrderId": sent}
+        params = {"symbol": market["id"], "newQty": size, "newClientOrderId": sent, **name}
+        cost = {"cost": 4 / WEIGHT_OF_COST_1}
+        said = await library.request("order/amend/keepPriority", ["private"], "PUT", params, cost)
+        order = said["amendedOrder"]
+        found: Mapping[str, Any] = library.parse_order(
+            order | {"origQty": order["qty"], "cummulativeQuoteQty": order.get("cumulativeQuoteQty")}, market
+        )
+        return {**found, "lastUpdateTimestamp": said.get("transactTime")}
+
+    def is_amend_refusal(self, text: str) -> bool:
+        return '"code":-2038' in text
 
     def would_take(self, text: str) -> bool:
         return "immediately match and take" in text

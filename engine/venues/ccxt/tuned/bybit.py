@@ -24,6 +24,8 @@ class Tuned(Tuning):
     cancels_by_client_id = True
     asks_after_create = True
     """A create is answered before it is matched: a post-only order that would have traded is refused after that."""
+    amends = True
+    """A quantity that becomes less keeps the order's place."""
     left_alone_s = 1.0
     """Its limits are counted by the second, of an account and a path: told by a code, under HTTP 200."""
     batch = 10
@@ -50,6 +52,14 @@ class Tuned(Tuning):
         if word == "PartiallyFilledCanceled":
             return "canceled"
         return "rejected" if word in _REJECTED else None
+
+    async def ask_amend(
+        self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str
+    ) -> Mapping[str, Any]:
+        name = {"orderId": venue_order_id} if venue_order_id else {"orderLinkId": sent}
+        params = {"category": "spot", "symbol": library.market(symbol)["id"], "qty": size, **name}
+        said: Mapping[str, Any] = await library.private_post_v5_order_amend(params)
+        return said
 
     def would_take(self, text: str) -> bool:
         return "170218" in text or "EC_PostOnlyWillTakeLiquidity" in text

@@ -17,6 +17,8 @@ class Tuned(Tuning):
     """Gate takes 28 characters behind the prefix; ccxt counts the prefix in."""
     id_names = ("text",)
     cancel_is_final = True
+    amends = True
+    amend_is_final = True
     order_budget = Budget(limit=9, window_s=1)
     """10 a second of an account; the rest is for whoever else trades on it."""
     open_orders_page = 100
@@ -33,6 +35,14 @@ class Tuned(Tuning):
             "defaultType": "spot" if kind == "spot" else "swap",
             "fetchMarkets": {"types": ["spot" if kind == "spot" else "swap"]},
         }
+
+    async def ask_amend(
+        self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str
+    ) -> Mapping[str, Any]:
+        market = library.market(symbol)
+        params = {"order_id": venue_order_id or sent, "currency_pair": market["id"], "account": "spot", "amount": size}
+        found: Mapping[str, Any] = library.parse_order(await library.private_spot_patch_orders_order_id(params), market)
+        return found
 
     def would_take(self, text: str) -> bool:
         return "POC_FILL_IMMEDIATELY" in text

@@ -20,11 +20,21 @@ class Tuned(Tuning):
     id_names = ("cl_ord_id",)
     cancels_by_client_id = True
     cancels_every_market = True
+    amends = True
+    amend_is_final = True
+    """One step within the matching engine: its answer is the amendment's own id."""
     serial = True
     budget = Budget(limit=20, window_s=20)
     """One a second of public data and of an account of the middle tier together. Orders and cancels cost nothing of
     it: they have counters of their own, by market."""
     book_limits = (10, 25, 100, 500, 1000)
+
+    async def ask_amend(
+        self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str
+    ) -> Mapping[str, Any]:
+        name = {"txid": venue_order_id} if venue_order_id else {"cl_ord_id": sent}
+        said: Mapping[str, Any] = (await library.private_post_amendorder({"order_qty": size, **name}))["result"]
+        return {} if said.get("amend_id") else None  # type: ignore[return-value]
 
     def would_take(self, text: str) -> bool:
         return "Post only order" in text

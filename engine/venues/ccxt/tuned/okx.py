@@ -23,6 +23,7 @@ class Tuned(Tuning):
     cancels_by_client_id = True
     asks_after_create = True
     """A post-only order that would have traded is accepted, and cancelled at once."""
+    amends = True
     left_alone_s = 2.0
     """Its limits are counted within two seconds."""
     order_budget = Budget(limit=54, window_s=2)
@@ -47,6 +48,15 @@ class Tuned(Tuning):
         if not isinstance(fee, dict) or not isinstance(info, dict) or not info.get("fillFee"):
             return said
         return {**said, "fee": {**fee, "cost": -Decimal(info["fillFee"])}, "fees": []}
+
+    async def ask_amend(
+        self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str
+    ) -> Mapping[str, Any]:
+        """Taken means that it will be tried. An order for which that fails is left as it is, and not cancelled."""
+        name = {"ordId": venue_order_id} if venue_order_id else {"clOrdId": sent}
+        params = {"instId": library.market(symbol)["id"], "newSz": size, "cxlOnFail": False, **name}
+        said: Mapping[str, Any] = await library.private_post_trade_amend_order(params)
+        return said
 
     def would_take(self, text: str) -> bool:
         return "post only" in text.lower() or "post-only" in text.lower()
