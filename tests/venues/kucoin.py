@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
+import msgspec
+
 from tests.venues.kucoin_streams import MS, KucoinStreams, named, numbered, spelled
 from tests.venues.records import ZERO, Execution, Market, Order, Reject, Side, product
 from tests.venues.summaries import candles, last_day
@@ -232,11 +234,29 @@ class Kucoin(KucoinStreams):
 
     @call("place", "POST", "/api/v1/hf/orders", private=True)
     def place(self, ask: Ask) -> object:
+        order = self._place(ask)
+        return self.answer({"orderId": named(order.order_id), "clientOid": order.client_id})
+
+    @call("place", "POST", "/api/v1/hf/orders/multi", private=True)
+    def place_several(self, ask: Ask) -> object:
+        if len(ask.args["orderList"]) > 20:
+            raise self.error("400100", "orderList size invalid")
+        told: list[dict[str, object]] = []
+        for item in ask.args["orderList"]:
+            client_id = item.get("clientOid", "")
+            try:
+                order = self._place(msgspec.structs.replace(ask, args=item))
+                told.append({"orderId": named(order.order_id), "clientOid": client_id, "success": True})
+            except Reject as no:
+                told.append({"clientOid": client_id, "success": False, "failMsg": _REFUSALS[no.kind][1]})
+        return self.answer(told)
+
+    def _place(self, ask: Ask) -> Order:
         kind, client_id = ask.text("type", "limit"), ask.text("clientOid")
         if not client_id or len(client_id) > 40:
             raise self.error("400100", "clientOid invalid")
         tif = ask.text("timeInForce", "GTC").lower()
-        order = self.books.place(
+        return self.books.place(
             ask.account,
             self._market_of(ask).symbol,
             cast(Side, ask.text("side")),
@@ -247,7 +267,6 @@ class Kucoin(KucoinStreams):
             post_only=ask.text("postOnly").lower() == "true",
             client_id=client_id,
         )
-        return self.answer({"orderId": named(order.order_id), "clientOid": client_id})
 
     @call("cancel", "DELETE", "/api/v1/hf/orders/client-order/{client}", private=True)
     def cancel_by_client_id(self, ask: Ask) -> object:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, cast
 
+import msgspec
+
 from tests.venues.records import ZERO, Execution, Market, Order, Reject, Side, product
 from tests.venues.summaries import candles, last_day
-from tests.venues.wire import Ask, Keys, Venue, Wire, call, places, plain, sha256_hex, texts
+from tests.venues.wire import DECODER, Ask, Keys, Venue, Wire, call, places, plain, sha256_hex, texts
 
 MS = 1_000_000
 DAY_MS = 86_400_000
@@ -226,12 +228,42 @@ class Mexc(Venue):
 
     @call("place", "POST", "/api/v3/order", private=True)
     def place(self, ask: Ask) -> object:
+        order = self._place(ask)
+        return self._created(order) | {
+            "price": plain(order.price),
+            "origQty": plain(order.size),
+            "type": ask.text("type"),
+            "side": order.side.upper(),
+            "transactTime": order.created_ns // MS,
+        }
+
+    @call("place", "POST", "/api/v3/batchOrders", private=True)
+    def place_several(self, ask: Ask) -> object:
+        items = DECODER.decode(ask.text("batchOrders"))
+        if len(items) > 20:
+            raise self.error(-1100, "batchOrders size invalid")
+        told: list[dict[str, object]] = []
+        for item in items:
+            client_id = item.get("newClientOrderId", "")
+            try:
+                order = self._place(msgspec.structs.replace(ask, args=item))
+                told.append(self._created(order) | {"newClientOrderId": client_id})
+            except Reject as no:
+                code, text = _REFUSALS[no.kind]
+                told.append({"newClientOrderId": client_id, "msg": text, "code": code})
+        return told
+
+    @staticmethod
+    def _created(order: Order) -> dict[str, object]:
+        return {"symbol": spelled(order.market), "orderId": _named(order.order_id), "orderListId": -1}
+
+    def _place(self, ask: Ask) -> Order:
         kind, client_id = ask.text("type"), ask.text("newClientOrderId")
         if client_id and not _CLIENT_ID.fullmatch(client_id):
             raise self.error(-1100, "Illegal characters found in parameter 'newClientOrderId'.")
         if kind not in _KINDS:
             raise self.error(-1116, "Invalid orderType.")
-        order = self.books.place(
+        return self.books.place(
             ask.account,
             self._symbol(ask),
             cast(Side, ask.text("side").lower()),
@@ -242,16 +274,6 @@ class Mexc(Venue):
             post_only=kind == "LIMIT_MAKER",
             client_id=client_id,
         )
-        return {
-            "symbol": spelled(order.market),
-            "orderId": _named(order.order_id),
-            "orderListId": -1,
-            "price": plain(order.price),
-            "origQty": plain(order.size),
-            "type": kind,
-            "side": order.side.upper(),
-            "transactTime": order.created_ns // MS,
-        }
 
     @call("cancel", "DELETE", "/api/v3/order", private=True)
     def cancel(self, ask: Ask) -> object:

@@ -173,9 +173,12 @@ class Account:
         priority: Priority = Priority.RECONCILE,
         is_write: bool = False,
         permitted: Callable[[], bool] | None = None,
+        orders: int = 1,
     ) -> T:
-        """Ask in the account's name, the most urgent first."""
-        call = Call(what, priority=priority, is_write=is_write, permitted=permitted, is_question=not is_write)
+        """Ask in the account's name, the most urgent first; about so many orders at once."""
+        call = Call(
+            what, priority=priority, is_write=is_write, permitted=permitted, orders=orders, is_question=not is_write
+        )
         self.venue.lend_markets_to(self.library)  # which may have been read again
         self.library.options["timeDifference"] = self.venue.library.options.get("timeDifference", 0)
         with calling(call):

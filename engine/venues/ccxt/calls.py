@@ -25,6 +25,8 @@ class Call:
     permitted: Callable[[], bool] | None = None
     """Asked when nothing is left but to send; None: needs nobody's permission."""
     sent: bool = False
+    orders: int = 1
+    """How many orders it creates or cancels, where the venue counts them and not requests."""
     is_question: bool = False
     """It asks for something, so that an answer without anything in it is none."""
     carriers: tuple[Any, ...] = ()

@@ -58,9 +58,13 @@ class VenueWire:
         self._turns = Turns() if tuning.serial and is_account else None
 
     async def turn(self, cost: float) -> None:
-        priority = current_call().priority
+        call = current_call()
+        priority = call.priority
         if self._orders is not None and priority in _ORDERS:
-            await self._orders.acquire(priority, UNITS)
+            weight = UNITS
+            if call.orders > 1:
+                weight = min(call.orders * UNITS, await self._orders.budget.capacity(with_reserve=False))
+            await self._orders.acquire(priority, weight)
         # A request that costs more than the window holds, such as the whole list of markets, takes all there is.
         most = await self._line.budget.capacity(with_reserve=False)
         await self._line.acquire(urgency(priority), min(max(1, round(cost * UNITS)), most))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Permitted = Callable[[], bool]
 _SPOKEN = ("ExchangeError", "PermissionDenied")
+_KNOWS_NONE = "The venue knows no such order any more: it may have filled."
 _NEVER_RESTED = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
 
 
@@ -61,7 +62,7 @@ async def _answers(
 ) -> list[OrderReport | EngineError]:
     if account.nameless is not None:
         return [await _place_nameless(account, account.nameless, order, permitted) for order in orders]
-    size = account.tuning.batch
+    size = account.tuning.batch if account.venue.place.kind == "spot" else 0
     if size > 1 and len(orders) > 1:
         chunks = [orders[at : at + size] for at in range(0, len(orders), size)]
         answered = await asyncio.gather(*(_place_batch(account, chunk, permitted) for chunk in chunks))
@@ -215,10 +216,11 @@ async def _place_batch(
         wanted = [dict(zip(names, _arguments(account, order), strict=True)) for order in orders]
         said = await account.ask(
             f"create_orders of {len(orders)}",
-            lambda venue: venue.create_orders(wanted),
+            lambda venue: account.tuning.ask_places(venue, wanted),
             priority=Priority.CREATE,
             is_write=True,
             permitted=permitted,
+            orders=len(orders),
         )
     except Refused as error:
         return [_refused(order, str(error)) for order in orders]
@@ -252,7 +254,7 @@ async def _asked_after(account: Account, order: OrderRequest, answer: OrderRepor
 
 async def cancel(account: Account, symbol: str, client_order_ids: Sequence[str]) -> list[OrderReport]:
     """Cancel some orders of a market. Raises AuthRejected; any other trouble is UNKNOWN, order by order."""
-    size = account.tuning.cancel_batch
+    size = account.tuning.cancel_batch if account.venue.place.kind == "spot" else 0
     if size > 1 and len(client_order_ids) > 1 and all(map(account.known.venue_id, client_order_ids)):
         chunks = [client_order_ids[at : at + size] for at in range(0, len(client_order_ids), size)]
         answered = await asyncio.gather(*(_cancel_batch(account, symbol, chunk) for chunk in chunks))
@@ -279,7 +281,7 @@ async def _cancel_one(account: Account, symbol: str, client_order_id: str) -> Or
             is_write=True,
         )
         if said is None:
-            return replace(gone, reason="The venue knows no such order any more: it may have filled.")
+            return replace(gone, reason=_KNOWS_NONE)
         if tuning.cancel_is_final:
             return _cancelled(account, symbol, client_order_id, said)
         return await history.one_order(account, symbol, client_order_id) or gone
@@ -314,19 +316,28 @@ def _cancelled(account: Account, symbol: str, client_order_id: str, said: Any) -
 async def _cancel_batch(account: Account, symbol: str, client_order_ids: Sequence[str]) -> list[OrderReport]:
     """Cancel several at once; what became of each is told by its stream, or asked by whoever doubts it."""
     ids = [account.known.venue_id(one) for one in client_order_ids]
-    reason, status = "", OrderStatus.CANCELLING
     try:
-        await account.ask(
+        said = await account.ask(
             f"cancel_orders of {len(ids)}",
-            lambda venue: venue.cancel_orders(ids, symbol),
+            lambda venue: account.tuning.ask_cancels(venue, symbol, ids),
             priority=Priority.CANCEL,
             is_write=True,
+            orders=len(ids),
         )
     except AuthRejected:
         raise
     except EngineError as error:
-        reason, status = str(error), OrderStatus.UNKNOWN
-    return [replace(_gone(account, symbol, one), status=status, reason=reason) for one in client_order_ids]
+        said = dict.fromkeys(ids, str(error))
+    return [_cancel_taken(account, symbol, one, said) for one in client_order_ids]
+
+
+def _cancel_taken(account: Account, symbol: str, client_order_id: str, said: Mapping[str, str | None]) -> OrderReport:
+    """What the answer to several cancels says of one: that it is on its way, or nothing certain."""
+    gone = _gone(account, symbol, client_order_id)
+    word = said.get(gone.venue_order_id, gone.reason)
+    if word is None:
+        return replace(gone, reason=_KNOWS_NONE)
+    return replace(gone, reason=word) if word else replace(gone, status=OrderStatus.CANCELLING, reason="")
 
 
 async def cancel_all(account: Account, symbol: str) -> None:

@@ -123,9 +123,9 @@ class Tuning:
     # Orders
 
     batch = 0
-    """How many orders one request may place; 0: each by itself. Only where each has an answer of its own."""
+    """How many spot orders one request may place; 0: each by itself. Only where each has an answer of its own."""
     cancel_batch = 0
-    """How many orders of one market one request may cancel; 0: each by itself."""
+    """How many orders of one spot market one request may cancel; 0: each by itself."""
     cancels_every_market = False
     """"Cancel all" means all markets of the account: one market is cleared order by order."""
     cancel_is_final = False
@@ -242,6 +242,17 @@ class Tuning:
     def is_amend_refusal(self, text: str) -> bool:
         """Whether an error ccxt has no name for is a definite no to an amendment, the order being as it was."""
         return False
+
+    async def ask_places(self, library: Any, orders: Sequence[dict[str, Any]]) -> Sequence[Any]:
+        """Place several at once: an answer for each, in order or naming our ids."""
+        said: Sequence[Any] = await library.create_orders(list(orders))
+        return said
+
+    async def ask_cancels(self, library: Any, symbol: str, venue_order_ids: Sequence[str]) -> Mapping[str, str | None]:
+        """Cancel several at once. What the venue said, by its ids: empty when it took the cancel, None when it knows no
+        such order, else why not."""
+        await library.cancel_orders(list(venue_order_ids), symbol)
+        return dict.fromkeys(venue_order_ids, "")
 
     async def ask_fills(
         self, library: Any, symbol: str, start_ms: int, until_ms: int | None, page: int

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.venues.ccxt.ids import Separated
 from engine.venues.ccxt.tuned.base import MarketKind, Tuning
 
+GONE = "170213"
 _REJECTED = frozenset({"Rejected", "PartiallyFilledRejected"})
 
 
@@ -29,6 +30,7 @@ class Tuned(Tuning):
     left_alone_s = 1.0
     """Its limits are counted by the second, of an account and a path: told by a code, under HTTP 200."""
     batch = 10
+    cancel_batch = 10
     open_orders_page = 50
     fills_page = 100
     fills_window_s = 7 * 86_400
@@ -52,6 +54,19 @@ class Tuned(Tuning):
         if word == "PartiallyFilledCanceled":
             return "canceled"
         return "rejected" if word in _REJECTED else None
+
+    async def ask_cancels(self, library: Any, symbol: str, venue_order_ids: Sequence[str]) -> Mapping[str, str | None]:
+        """What was said of each stands in a list of its own, in the same order."""
+        name = library.market(symbol)["id"]
+        wanted = [{"symbol": name, "orderId": one} for one in venue_order_ids]
+        said = await library.private_post_v5_order_cancel_batch({"category": "spot", "request": wanted})
+        found: dict[str, str | None] = {}
+        for one, word in zip(said["result"]["list"], said["retExtInfo"]["list"], strict=True):
+            code = str(word.get("code"))
+            found[str(one.get("orderId"))] = (
+                "" if code == "0" else None if code == GONE else f"{code} {word.get('msg')}"
+            )
+        return found
 
     async def ask_amend(
         self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str

@@ -8,6 +8,8 @@ from typing import Any
 from engine.venues.ccxt.ids import Separated
 from engine.venues.ccxt.tuned.base import Budget, MarketKind, Tuning, numbered
 
+GONE = frozenset({"ORDER_NOT_FOUND", "ORDER_CLOSED", "ORDER_CANCELLED"})
+
 
 class Tuned(Tuning):
     """Spot. Times are whole seconds in its questions, and one may hold more than a page: pages go by number."""
@@ -21,6 +23,8 @@ class Tuned(Tuning):
     amend_is_final = True
     order_budget = Budget(limit=9, window_s=1)
     """10 a second of an account; the rest is for whoever else trades on it."""
+    batch = 10
+    cancel_batch = 20
     open_orders_page = 100
     fills_page = 1000
     fills_window_s = 30 * 86_400
@@ -35,6 +39,21 @@ class Tuned(Tuning):
             "defaultType": "spot" if kind == "spot" else "swap",
             "fetchMarkets": {"types": ["spot" if kind == "spot" else "swap"]},
         }
+
+    def refused(self, said: Mapping[str, Any]) -> str:
+        info = said.get("info")
+        if not isinstance(info, dict) or info.get("succeeded") is not False:
+            return ""
+        return f"{info.get('label')} {info.get('message')}"
+
+    async def ask_cancels(self, library: Any, symbol: str, venue_order_ids: Sequence[str]) -> Mapping[str, str | None]:
+        name = library.market(symbol)["id"]
+        wanted = [{"currency_pair": name, "id": one} for one in venue_order_ids]
+        found: dict[str, str | None] = {}
+        for one in await library.private_spot_post_cancel_batch_orders(wanted):
+            taken, label = one.get("succeeded") is True, one.get("label")
+            found[str(one["id"])] = "" if taken else None if label in GONE else f"{label} {one.get('message')}"
+        return found
 
     async def ask_amend(
         self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.venues.ccxt.ids import Separated
@@ -17,6 +17,7 @@ class Tuned(Tuning):
     cancels_by_client_id = True
     asks_after_create = True
     """A post-only order that would have traded is accepted at first, and cancelled at once."""
+    batch = 20
     pushes_no_fees = True
     fills_page = 100
     fills_window_s = 7 * 86_400
@@ -31,6 +32,19 @@ class Tuned(Tuning):
         if active is None:
             return None
         return "open" if active in (True, "true") else "closed"
+
+    async def ask_places(self, library: Any, orders: Sequence[dict[str, Any]]) -> Sequence[Any]:
+        """ccxt looks for the answers where this account has none."""
+        names = ("symbol", "type", "side", "amount", "price", "params")
+        wanted = [library.create_spot_order_request(*(one[name] for name in names)) for one in orders]
+        said = (await library.private_post_hf_orders_multi({"orderList": wanted}))["data"]
+        return [{"id": one.get("orderId"), "clientOrderId": one.get("clientOid"), "info": one} for one in said]
+
+    def refused(self, said: Mapping[str, Any]) -> str:
+        info = said.get("info")
+        if not isinstance(info, dict) or info.get("success") is not False:
+            return ""
+        return str(info.get("failMsg"))
 
     def would_take(self, text: str) -> bool:
         return "post only" in text.lower() and "immediately" in text.lower()

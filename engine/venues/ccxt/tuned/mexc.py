@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.venues.ccxt.ids import Separated
@@ -16,6 +16,7 @@ class Tuned(Tuning):
     finds_by_client_id = False
     """Told that there is no such order (-2013), quite often, of one just made (ccxt 21614): no proof of absence."""
     cancels_by_client_id = True
+    batch = 20
     asks_after_create = True
     """A create is answered with an id and little else; a post-only order that would have traded is cancelled then."""
     fills_page = 100
@@ -31,6 +32,29 @@ class Tuned(Tuning):
             "defaultType": "spot" if kind == "spot" else "swap",
             "fetchMarkets": {"types": {"spot": kind == "spot", "swap": {"linear": kind == "linear", "inverse": False}}},
         }
+
+    async def ask_places(self, library: Any, orders: Sequence[dict[str, Any]]) -> Sequence[Any]:
+        """ccxt does not read our id in an answer, and which order one is about must not be guessed by its place."""
+        names = ("type", "side", "amount", "price")
+        wanted = [
+            library.create_spot_order_request(
+                library.market(one["symbol"]), *(one[name] for name in names), None, one["params"]
+            )
+            for one in orders
+        ]
+        said = await library.spot_private_post_batchorders({"batchOrders": library.json(wanted)})
+        answers = {one.get("newClientOrderId"): one for one in said}
+        return [
+            {"id": found.get("orderId"), "clientOrderId": sent["newClientOrderId"], "info": found}
+            for sent in wanted
+            for found in [answers.get(sent["newClientOrderId"], {})]
+        ]
+
+    def refused(self, said: Mapping[str, Any]) -> str:
+        info = said.get("info")
+        if not isinstance(info, dict) or info.get("orderId") or not info.get("code"):
+            return ""
+        return f"{info['code']} {info.get('msg')}"
 
     def is_auth(self, text: str) -> bool:
         """ccxt takes it for a bad question."""

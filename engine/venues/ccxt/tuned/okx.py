@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from engine.venues.ccxt.ids import Separated
 from engine.venues.ccxt.tuned.base import Budget, MarketKind, Tuning
 
+GONE = frozenset({"51400", "51401", "51402", "51410", "51603"})
+"""Cancelled already, filled, being cancelled, or never there."""
+
 
 class Tuned(Tuning):
-    """Spot. Orders go one a request: ccxt raises for a batch when one of it is refused, and says nothing of the rest.
+    """Spot. Of several orders at once each has a word of its own when some were taken; when none was, ccxt raises the
+    word on one of them, and that holds for all.
 
     An order that was cancelled before anything of it filled is in no list after two hours, and may be asked about no
     longer: what we want to know of it, we keep.
@@ -28,6 +32,8 @@ class Tuned(Tuning):
     """Its limits are counted within two seconds."""
     order_budget = Budget(limit=54, window_s=2)
     """60 in two seconds of one market; the rest is for whoever else trades on the account."""
+    batch = 20
+    cancel_batch = 20
     open_orders_page = 100
     fills_page = 100
     closed_by = ("fetch_closed_orders", "fetch_canceled_orders")
@@ -48,6 +54,22 @@ class Tuned(Tuning):
         if not isinstance(fee, dict) or not isinstance(info, dict) or not info.get("fillFee"):
             return said
         return {**said, "fee": {**fee, "cost": -Decimal(info["fillFee"])}, "fees": []}
+
+    def refused(self, said: Mapping[str, Any]) -> str:
+        info = said.get("info")
+        if not isinstance(info, dict) or info.get("sCode") in (None, "0"):
+            return ""
+        return f"{info['sCode']} {info.get('sMsg')}"
+
+    async def ask_cancels(self, library: Any, symbol: str, venue_order_ids: Sequence[str]) -> Mapping[str, str | None]:
+        name = library.market(symbol)["id"]
+        wanted = [{"instId": name, "ordId": one} for one in venue_order_ids]
+        said = await library.private_post_trade_cancel_batch_orders(wanted)
+        found: dict[str, str | None] = {}
+        for one in said["data"]:
+            code = one.get("sCode")
+            found[str(one.get("ordId"))] = "" if code == "0" else None if code in GONE else f"{code} {one.get('sMsg')}"
+        return found
 
     async def ask_amend(
         self, library: Any, symbol: str, venue_order_id: str, sent: str, size: str
