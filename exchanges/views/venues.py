@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -26,15 +28,36 @@ def venues(request: HttpRequest) -> HttpResponse:
     return render(request, "exchanges/venues.html", context)
 
 
+class Ability(NamedTuple):
+    """What a market maker asks of a venue: its word on the page, what it means, and what stands in where it lacks."""
+
+    key: str
+    word: str
+    meaning: str
+    instead: str = ""
+
+
 ABILITIES = (
-    ("book_stream", "book", "The book is streamed"),
-    ("order_stream", "orders", "Own orders are streamed"),
-    ("fill_stream", "fills", "Own executions are streamed"),
-    ("client_ids", "ids", "Orders carry our own ids"),
-    ("closed_orders", "history", "Orders that ended are listed"),
-    ("cancel_after", "switch", "It has a dead man's switch"),
+    Ability("book_stream", "book", "The book is streamed"),
+    Ability("order_stream", "orders", "Own orders are streamed"),
+    Ability("fill_stream", "fills", "Own executions are streamed"),
+    Ability("client_ids", "ids", "Orders carry our own ids"),
+    Ability("closed_orders", "history", "Orders that ended are listed"),
+    Ability("cancel_after", "switch", "It has a dead man's switch"),
+    Ability(
+        "amends",
+        "amend",
+        "Orders are made smaller in their place",
+        "an order that is too large is cancelled and placed anew, at the end of the queue",
+    ),
+    Ability("batch_create", "batch", "One request places several orders", "one request an order, all of them at once"),
+    Ability(
+        "batch_cancel",
+        "batch cancel",
+        "One request cancels several orders",
+        "one request an order, all of them at once",
+    ),
 )
-"""What a market maker asks of a venue first: the ability, its word on the page, and what it means."""
 
 
 @desk_page

@@ -182,3 +182,14 @@ def test_every_behaviour_is_proven_exempt_or_does_not_apply(known: Venue) -> Non
         "Market data": [("fetchOrderBook", "yes")],
         "Streams": [("watchOrders", "no")],
     }
+
+
+def test_what_a_venue_lacks_and_we_emulate_is_named_as_that(known: Venue, world: World) -> None:
+    """Binance amends spot orders and takes no batches of them; Bitget the other way round."""
+    browser = as_user(world.vera)
+    for slug, own, emulated in (("binance", "amend", "batch"), ("bitget", "batch", "amend")):
+        page = browser.get(f"/venues/{slug}/").content.decode()
+        assert re.search(rf'<span class="offer" title="[^"]*">{own}</span>', page)
+        assert re.search(rf'title="Emulated: [^"]+" aria-label="{emulated}: emulated">{emulated}</span>', page)
+        assert f'aria-label="{own}: emulated"' not in page
+        assert "mulated by" in page, "how it behaves says so too"

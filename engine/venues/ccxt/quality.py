@@ -32,7 +32,7 @@ class Behaviour(msgspec.Struct, frozen=True):
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """One venue. `abilities`: fills, book_stream, order_stream, fill_stream, client_ids, closed_orders, cancel_after,
-    funding, status, time.
+    funding, status, time; amends, batch_create and batch_cancel of spot orders, where our tuning knows how.
 
     proven   behaviours whose tests run against a server with its wire format
     exempt   behaviours that are not shown, by the reason

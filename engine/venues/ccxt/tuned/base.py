@@ -251,8 +251,7 @@ class Tuning:
     async def ask_cancels(self, library: Any, symbol: str, venue_order_ids: Sequence[str]) -> Mapping[str, str | None]:
         """Cancel several at once. What the venue said, by its ids: empty when it took the cancel, None when it knows no
         such order, else why not."""
-        await library.cancel_orders(list(venue_order_ids), symbol)
-        return dict.fromkeys(venue_order_ids, "")
+        raise ValueError(f"nobody has said how several orders in {symbol} are cancelled")
 
     async def ask_fills(
         self, library: Any, symbol: str, start_ms: int, until_ms: int | None, page: int

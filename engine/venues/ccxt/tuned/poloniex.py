@@ -10,6 +10,7 @@ from engine.venues.ccxt.tuned.base import MarketKind, Tuning
 
 WEEK_S = 7 * 86_400
 OPEN_AT_ONCE = 2000
+GONE = frozenset({"21301", "21305"})
 _MEANS = {"PENDING_CANCEL": "canceling", "FAILED": "rejected", "NEW": "open", "PARTIALLY_FILLED": "open"}
 
 
@@ -52,6 +53,15 @@ class Tuned(Tuning):
     async def ask_cancel(self, library: Any, symbol: str, venue_order_id: str, sent: str) -> Any:
         # The library sends our id without the mark that it is one.
         return await library.cancel_order(venue_order_id or f"cid:{sent}", symbol)
+
+    async def ask_cancels(self, library: Any, symbol: str, venue_order_ids: Sequence[str]) -> Mapping[str, str | None]:
+        found: dict[str, str | None] = {}
+        for one in await library.private_delete_orders_cancelbyids({"orderIds": list(venue_order_ids)}):
+            code = str(one.get("code"))
+            found[str(one["orderId"])] = (
+                "" if code == "200" else None if code in GONE else f"{code} {one.get('message')}"
+            )
+        return found
 
     async def ask_fills(
         self, library: Any, symbol: str, start_ms: int, until_ms: int | None, page: int

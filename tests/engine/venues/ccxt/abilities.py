@@ -50,6 +50,9 @@ def claimed(venue_id: str) -> dict[str, Any]:
         can.add("client_ids")
     tuning = tuning_of(venue_id)
     can = can - tuning.lacks | tuning.has
+    # What the library claims of these says nothing about what becomes of each order.
+    shown = {"amends": tuning.amends, "batch_create": tuning.batch, "batch_cancel": tuning.cancel_batch}
+    can |= {ability for ability, offered in shown.items() if offered}
     return {"name": venue.name, "kind": "dex" if venue.dex else "cex", "can": sorted(can)}
 
 

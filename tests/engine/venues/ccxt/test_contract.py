@@ -13,8 +13,8 @@ import pytest
 
 from engine.core.errors import AuthRejected, NotReady, PermitLost
 from engine.execution.ids import parse
-from engine.market.types import OrderStatus, Side
-from engine.venues.base import MarketFeed, Placed, PlaceRefused, PlaceUnknown
+from engine.market.types import Amendment, OrderStatus, Side
+from engine.venues.base import Amended, MarketFeed, Placed, PlaceRefused, PlaceUnknown
 from engine.venues.capabilities import CancelsAfter, ClosedOrderSource
 from engine.venues.ccxt.books import PolledBook
 from engine.venues.ccxt.quality import qualities
@@ -113,6 +113,52 @@ async def test_several_orders_go_at_once_and_each_has_its_answer(desk: Desk, ven
     assert {order.price for order in venue.books.resting("desk")} == {order.price for order in good}
     assert not isinstance(answers[3], Placed) or answers[3].status is not OrderStatus.FILLED
     assert not venue.books.fills("desk")
+
+
+def able(ability: str) -> pytest.MarkDecorator:
+    """Runs at the venues that have it: at the others there is nothing to see."""
+    kinds = {name: kind for name, kind in TUNED.items() if qualities()[name].can(ability)}
+    return pytest.mark.parametrize("venue", kinds.values(), ids=kinds, indirect=True)
+
+
+@able("batch_create")
+async def test_of_several_orders_in_one_request_each_has_its_own_answer(desk: Desk, venue: Venue) -> None:
+    orders = [desk.order(size="9000"), desk.order(), desk.order(size="8000"), desk.order(price="99.40")]
+    answers = await desk.place(*orders)
+    assert len(venue.requests("place")) == 1
+    assert [type(answer) for answer in answers] == [PlaceRefused, Placed, PlaceRefused, Placed]
+    assert [answer.client_order_id for answer in answers] == [order.client_order_id for order in orders]
+    assert {order.price for order in venue.books.resting("desk")} == {D("99.5"), D("99.4")}
+
+
+@able("batch_cancel")
+async def test_of_several_cancels_in_one_request_each_is_answered_by_what_is_known(desk: Desk, venue: Venue) -> None:
+    orders = [desk.order(price="100.00"), desk.order(), desk.order(price="99.40")]
+    await desk.place(*orders)
+    venue.books.crowd_takes(S, "sell", "100", "0.5")
+    answers = await desk.component.cancel(S, [order.client_order_id for order in orders])
+    assert len(venue.requests("cancel")) == 1
+    assert [answer.client_order_id for answer in answers] == [order.client_order_id for order in orders]
+    assert OrderStatus.CANCELLED not in {answer.status for answer in answers}
+    assert {answer.status for answer in answers[1:]} == {OrderStatus.CANCELLING}
+    assert not venue.books.resting("desk")
+
+
+@able("amends")
+async def test_an_order_becomes_smaller_in_its_place(desk: Desk, venue: Venue) -> None:
+    order = desk.order(price="100.00")
+    placed = await desk.place_one(order)
+    venue.books.crowd_rests(S, "buy", "100", "3")
+    venue.books.crowd_takes(S, "sell", "100", "0.1")
+    [answer] = await desk.component.amend(
+        [Amendment(client_order_id=order.client_order_id, symbol=S, size_base=D("0.3"))]
+    )
+    assert isinstance(answer, Amended)
+    [listed] = await desk.component.open_orders(S)
+    assert (listed.client_order_id, listed.venue_order_id) == (order.client_order_id, placed.venue_order_id)
+    assert (listed.size_base, listed.filled_base) == (D("0.3"), D("0.1"))
+    venue.books.crowd_takes(S, "sell", "100", "0.2")
+    assert not venue.books.resting("desk"), "somebody else was served before"
 
 
 async def test_a_post_only_order_that_would_trade_is_refused_as_that(desk: Desk, venue: Venue) -> None:

@@ -150,7 +150,7 @@ class Poloniex(Stub):
             raise self.no("gone")
         return self.told(found)
 
-    @call("cancel", "DELETE", "/orders/{order}", private=True)
+    @call("cancel", "DELETE", "/orders/(?!cancelByIds){order}", private=True)
     def cancel(self, ask: Ask) -> object:
         return self.cancelling(self.books.cancel(ask.account, "", **self.named(ask)))
 
