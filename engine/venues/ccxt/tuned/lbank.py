@@ -19,7 +19,8 @@ class Tuned(Tuning):
     """Spot. An HTTP error of any kind is an empty answer to the library: for an order that is unknown."""
 
     ids = Separated(max_length=32, separator="x")
-    """Letters and digits alone, of which no hexadecimal one may part our numbers."""
+    """Letters and digits alone, of which no hexadecimal one may part our numbers: the library shows ids of digits, and
+    tells no rule."""
     id_names = ("custom_id",)
     cancels_by_client_id = True
     asks_after_create = True

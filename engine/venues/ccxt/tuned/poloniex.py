@@ -17,7 +17,8 @@ _MEANS = {"PENDING_CANCEL": "canceling", "FAILED": "rejected", "NEW": "open", "P
 class Tuned(Tuning):
     """Spot. An order that is being cancelled may still fill, so PENDING_CANCEL is no end."""
 
-    ids = Separated(max_length=36)
+    ids = Separated(max_length=64)
+    """Letters, digits, hyphens and underscores, at most 64 (api-docs.poloniex.com, "Create Order")."""
     finds_by_client_id = True
     cancels_by_client_id = True
     asks_after_create = True

@@ -24,6 +24,8 @@ class Tuned(Tuning):
     lacks = frozenset({"fill_stream"})
     """Pushed executions have other ids than those an order tells: they would count twice."""
     ids = Separated(max_length=40)
+    """Never the same twice, whatever became of the order (global-docs.upbit.com, "Order Create", which tells no length
+    and no alphabet)."""
     id_names = ("identifier",)
     finds_by_client_id = True
     cancels_by_client_id = True

@@ -18,6 +18,7 @@ class Tuned(Tuning):
     """Spot. Its lists take no beginning: they are read from the newest on, until they are older than what is wanted."""
 
     ids = Separated(max_length=32)
+    """Letters, digits, hyphens, dots and underscores; 32 are recommended (docs.whitebit.com, "Client Order ID")."""
     finds_by_client_id = True
     cancels_by_client_id = True
     cancel_is_final = True

@@ -17,6 +17,7 @@ class Tuned(Tuning):
     """Spot. What is cancelled is first merely told to be: until then it may fill."""
 
     ids = Numbered(bits=63)
+    """From 0 to 9223372036854775807 (developer.woox.io, "Place order")."""
     cancels_by_client_id = True
     asks_after_create = True
     """A create tells no state, and post-only is decided after it."""

@@ -15,6 +15,7 @@ class Tuned(Tuning):
     """Spot. An order is asked about after its cancel, since the answer names the cancel alone."""
 
     ids = Separated(max_length=32, separator="_")
+    """Letters, digits and underscores, as few as most venues take: the library does not tell XT's rule."""
     asks_after_create = True
     fills_page = PAGE
     closed_by = ("history",)
