@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
+import re
 import secrets
 from decimal import Decimal
 from uuid import UUID
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from clients.access import Action, require
 from clients.audit import audit
-from clients.choices import Kpi
+from clients.choices import DeskRole, Kpi
 from clients.errors import Refusal
 from clients.models import Mandate, Obligation, OneTimeLink, User
 from engine.metrics.events import BANDS_BPS
@@ -37,6 +38,26 @@ def one_time_link(user: User, *, actor: User | None = None) -> str:
     link = OneTimeLink.objects.create(user=user, secret_hash=_hash(secret), expires_at=timezone.now() + LINK_LIVES)
     audit("signin_link.issued", user, actor=actor, new={"link": link.pk, "expires_at": link.expires_at})
     return reverse("clients:signin_link", kwargs={"pk": link.pk, "secret": secret})
+
+
+@transaction.atomic
+def person_invite(*, username: str, desk_role: DeskRole | str, actor: User, reason: str) -> str:
+    """A new member of the desk, and the path that signs them in once. Nobody is given a password here."""
+    require(actor, Action.ADMINISTER)
+    username = username.strip()
+    if not re.fullmatch(r"[\w.@+-]{1,150}", username):
+        raise Refusal(f"A name to sign in with is letters, digits and @ . + - _, not {username!r}.")
+    if desk_role not in DeskRole.values or desk_role == DeskRole.NONE:
+        raise Refusal("Somebody on the desk has a role; choose one.")
+    if not reason.strip():
+        raise Refusal("Please say why: the reason stays with the record.")
+    if User.objects.filter(username__iexact=username).exists():
+        raise Refusal(f"There is a person called {username} already.")
+    person = User(username=username, desk_role=desk_role)
+    person.set_unusable_password()
+    person.save()
+    audit("user.created", person, actor=actor, new={"desk_role": str(desk_role)}, reason=reason.strip())
+    return one_time_link(person, actor=actor)
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib.auth import login, logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.views.decorators.cache import never_cache
@@ -16,9 +16,10 @@ from django.views.decorators.http import require_POST
 
 from clients.access import MAY, SENTENCES, Action, may
 from clients.choices import DeskRole
+from clients.errors import Refusal
 from clients.models import User
 from clients.pages import desk_page
-from clients.services import link_consume
+from clients.services import link_consume, person_invite
 from clients.signin import address_of, attempt_begin, attempts_forget
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -70,13 +71,31 @@ def signout(request: HttpRequest) -> HttpResponse:
     return redirect("clients:signin")
 
 
+@never_cache
 @desk_page
 def roles(request: HttpRequest) -> HttpResponse:
-    """Who may do what: the table that every door asks, and who holds each role."""
+    """Who may do what: the table that every door asks, and who holds each role. POST invites somebody."""
+    problem, link, invited = "", "", request.POST.get("username", "").strip()
+    if request.method == "POST":
+        try:
+            link = person_invite(
+                username=invited,
+                desk_role=request.POST.get("desk_role", ""),
+                actor=request.user,  # type: ignore[arg-type]
+                reason=request.POST.get("reason", "")[:300],
+            )
+        except (Refusal, PermissionDenied) as refusal:
+            problem = str(refusal)
     held = [role for role in DeskRole if role != DeskRole.NONE]
     people = User.objects.exclude(desk_role=DeskRole.NONE).filter(is_active=True).order_by("username")
     context = {
         "roles": [(role.label, [each.username for each in people if each.desk_role == role]) for role in held],
         "rows": [(SENTENCES[action], [action in MAY[role] for role in held]) for action in Action],
+        "offered": [(role.value, role.label) for role in held],
+        "chosen": request.POST.get("desk_role", DeskRole.APPROVER),
+        "may_invite": may(request.user, Action.ADMINISTER),
+        "invited": invited,
+        "problem": problem,
+        "link": request.build_absolute_uri(link) if link else "",
     }
-    return render(request, "clients/roles.html", context)
+    return render(request, "clients/roles.html", context, status=422 if problem else 200)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 
 from clients.models import Client
+from engine.metrics.events import BANDS_BPS
 from engine.venues.credentials import FIELDS, Credentials
+from exchanges.choices import VenueKind
 from exchanges.models import ExchangeAccount, Venue
 
 
@@ -27,6 +30,28 @@ class AccountForm(Sentences):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
+
+
+class MandateForm(Sentences):
+    """A mandate as one tells it: whose, which pair, where, and what is owed."""
+
+    client = forms.CharField(max_length=120, widget=forms.TextInput({"list": "clients", "autofocus": True}))
+    base = forms.RegexField(r"^\s*[\w.]{1,20}\s*$", error_messages={"invalid": "An asset is letters and digits: BTC."})
+    quote = forms.RegexField(
+        r"^\s*[\w.]{1,20}\s*$", initial="USDT", error_messages={"invalid": "An asset is letters and digits: USDT."}
+    )
+    venue = forms.ModelChoiceField(
+        Venue.objects.filter(kind=VenueKind.CENTRALISED).order_by("name"),
+        required=False,
+        empty_label="Simulated, made here",
+    )
+    start_price = forms.DecimalField(required=False, initial="1", min_value=Decimal("1e-12"), max_digits=24)
+    max_spread_bps = forms.DecimalField(required=False, initial=50, min_value=Decimal("0.0001"), max_value=10_000)
+    target = forms.DecimalField(initial=95, min_value=1, max_value=100, max_digits=5)
+    min_depth_quote = forms.DecimalField(required=False, initial=1000, min_value=Decimal("0.01"), max_value=10**12)
+    band_bps = forms.TypedChoiceField(
+        choices=[(f"{band:f}", f"±{band / 100:f} % of mid") for band in BANDS_BPS], initial="200", coerce=Decimal
+    )
 
 
 class CredentialsForm(Sentences):

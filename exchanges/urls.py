@@ -1,6 +1,6 @@
 from django.urls import path
 
-from exchanges.views import accounts, venues
+from exchanges.views import accounts, opening, venues
 
 app_name = "exchanges"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("accounts/<int:pk>/", accounts.account, name="account"),
     path("accounts/<int:pk>/credentials/", accounts.credentials, name="credentials"),
     path("accounts/<int:pk>/credentials/remove/", accounts.remove, name="credentials_remove"),
+    path("mandates/new/", opening.mandate_new, name="mandate_new"),
     path("venues/", venues.venues, name="venues"),
     path("venues/<slug:slug>/", venues.venue, name="venue"),
     path("venues/<slug:slug>/sync/", venues.sync, name="venue_sync"),

@@ -14,6 +14,7 @@ from strategies.models import (
     RollOutStage,
     RollOutTarget,
     Strategy,
+    StrategyTemplate,
 )
 
 
@@ -23,6 +24,12 @@ class StrategyAdmin(ReadOnlyAdmin):
     list_filter = ("client",)
     list_select_related = ("mandate", "client")
     search_fields = ("name", "mandate__name")
+
+
+@admin.register(StrategyTemplate)
+class StrategyTemplateAdmin(ReadOnlyAdmin):
+    list_display = ("name", "about", "symbol", "component", "made_by", "made_at")
+    list_select_related = ("made_by",)
 
 
 @admin.register(Revision)

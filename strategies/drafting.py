@@ -115,16 +115,10 @@ def strategy_create(
     """A new strategy with its first draft. origin: what it was made from, in words."""
     require(actor, Action.CONFIGURE)
     name = name.strip()
-    if not name:
-        raise Refusal("A strategy needs a name.")
-    if len(name) > 120:
-        raise Refusal(f"A strategy's name has at most 120 characters, was {len(name)}; shorten it.")
     if market is not None and (market.base, market.quote) != (mandate.base, mandate.quote):
         raise Refusal(f"The mandate is about {mandate.symbol}, but the market is {market}.")
     _check_size(yaml)
-    Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)  # names are given out one at a time
-    if mandate.strategies.filter(name=name).exists():
-        raise Refusal(f"{mandate} already has a strategy called {name}; choose another name.")
+    name_checked(mandate, name)
     strategy = Strategy.objects.create(
         client_id=mandate.client_id,
         mandate=mandate,
@@ -136,6 +130,17 @@ def strategy_create(
     )
     audit("strategy.created", strategy, actor=actor, new={"from": origin, "market": str(market or "")})
     return strategy
+
+
+def name_checked(mandate: Mandate, name: str) -> None:
+    """Refuse what cannot be a strategy's name. Names of a mandate are given out one at a time."""
+    if not name:
+        raise Refusal("A strategy needs a name.")
+    if len(name) > 120:
+        raise Refusal(f"A strategy's name has at most 120 characters, was {len(name)}; shorten it.")
+    Mandate.objects.select_for_update(no_key=True).get(pk=mandate.pk)
+    if mandate.strategies.filter(name=name).exists():
+        raise Refusal(f"{mandate} already has a strategy called {name}; choose another name.")
 
 
 def draft_locked(strategy: Strategy) -> Strategy:
@@ -190,6 +195,8 @@ def draft_submit(*, strategy: Strategy, based_on: int, actor: User) -> Revision:
     now = draft_locked(strategy)
     if based_on != now.draft_version:
         raise DraftMoved(now)
+    if now.retired_at is not None:
+        raise Refusal(f"{now} was put away on {now.retired_at:%Y-%m-%d}; take it back first.")
     if now.market is None:
         raise Refusal(
             f"{now.mandate} has no market to run on: {now.client} needs an account where {now.mandate.symbol} "

@@ -12,10 +12,12 @@ from clients.models import Mandate
 from exchanges.models import ExchangeAccount, Market
 from strategies.builder.starters import starters
 from strategies.choices import Mode
-from strategies.models import Deployment, RollOut, Strategy
+from strategies.models import Deployment, RollOut, Strategy, StrategyTemplate
 from strategies.rollout import LIMITS, Step
 
 CONFIRMATION = "KILL"
+TEMPLATE = "template-"
+"""Before a template's key, among what a strategy may start from."""
 
 
 class ReasonForm(forms.Form):
@@ -115,7 +117,9 @@ class BeginForm(forms.Form):
         super().__init__(*args, initial=initial, **kwargs)
         self.fields["mandate"].queryset = mandates
         self.fields["copied"].queryset = others
+        templates = StrategyTemplate.objects.values_list("pk", "name")
         self.fields["start"].choices = [(slug, each.title) for slug, each in starters().items()] + [
+            *((f"{TEMPLATE}{pk}", name) for pk, name in templates),
             ("copy", "A copy of another strategy"),
             ("text", "A YAML file or text"),
             ("empty", "Nothing"),

@@ -47,11 +47,32 @@ class Strategy(models.Model):
     draft_version = models.PositiveIntegerField(default=1)
     draft_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     draft_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(
+        null=True, blank=True, help_text="Put away: kept with all it did, offered no more."
+    )
 
     class Meta:
         ordering = ["mandate", "name"]
         verbose_name_plural = "strategies"
         constraints = [models.UniqueConstraint(fields=["mandate", "name"], name="one_strategy_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StrategyTemplate(models.Model):
+    """A text to start from, kept by the desk for every client: what it says of venue and pair is put in anew."""
+
+    name = models.CharField(max_length=120, unique=True)
+    about = models.CharField(max_length=300, blank=True)
+    yaml = models.TextField()
+    component = models.CharField(max_length=80, blank=True, help_text="The venue it was written for, and the symbol.")
+    symbol = models.CharField(max_length=60, blank=True)
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name

@@ -100,6 +100,10 @@ def deployment_create(
     require(actor, Action.START if mode != Mode.REPLAY else Action.REPLAY)
     if revision.state != RevisionState.APPROVED:
         raise Refusal(f"{revision} is not approved ({revision.get_state_display().lower()}); only approved ones run.")
+    if revision.strategy.retired_at is not None:
+        raise Refusal(
+            f"{revision.strategy} was put away on {revision.strategy.retired_at:%Y-%m-%d}; take it back first."
+        )
     if revision.strategy.mandate_id != mandate.pk:
         raise Refusal(f"{revision} was written for {revision.strategy.mandate}, not for {mandate}.")
     if account.client_id != mandate.client_id:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from strategies.views import catalog, controls, drafts, evidence, kills, revisions, rollouts, strategies
+from strategies.views import catalog, controls, drafts, evidence, kills, revisions, rollouts, shelf, strategies
 
 app_name = "strategies"
 
@@ -10,6 +10,9 @@ urlpatterns = [
     path("accounts/<int:pk>/deployments/", controls.account_deployments, name="account_deployments"),
     path("strategies/", strategies.strategies, name="strategies"),
     path("strategies/new/", strategies.begin, name="begin"),
+    path("strategies/templates/", shelf.templates, name="templates"),
+    path("strategies/templates/<int:pk>/remove/", shelf.remove, name="template_remove"),
+    path("strategies/<int:pk>/keep/", shelf.keep, name="keep"),
     path("strategies/<int:pk>/", drafts.builder, name="builder"),
     path("strategies/<int:pk>/edit/", drafts.edit, name="edit"),
     path("strategies/<int:pk>/pulse/", drafts.pulse, name="pulse"),

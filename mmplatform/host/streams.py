@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import structlog
 
 from engine.core.clock import utc
 from engine.core.legible import legible
 from mmplatform.host.batch import Owner, SeenOrder
 from monitoring import measurements, samples
-
-log = structlog.get_logger(__name__)
 
 IN_ONE_GO = 50
 """So many rows are poured before whatever else is due gets its turn: a few thousand would hold the loop for a while."""
@@ -91,19 +88,8 @@ FEW_ORDERS = 10
 """So many leave sooner one by one: an order may be waiting for its intent to be on record."""
 
 
-async def can_land(connection: psycopg.AsyncConnection) -> bool:
-    """Prepare a connection to take many orders at once; False where its role may not have a table of its own, which an
-    administrator can forbid: then they go one by one."""
-    try:
-        await connection.execute(LANDING)
-    except psycopg.errors.InsufficientPrivilege as error:
-        log.info("orders are written one by one, which is slower: grant TEMPORARY on the database", error=str(error))
-        return False
-    return True
-
-
 async def write_orders(cursor: psycopg.AsyncCursor, seen: Sequence[tuple[Owner, SeenOrder]], *, copying: bool) -> None:
-    """Write the newest state of each order; a connection that `can_land` takes many at once."""
+    """Write the newest state of each order; a connection prepared by LANDING takes many at once."""
     rows = (_row_of(owner, order) for owner, order in seen)
     if copying and len(seen) > FEW_ORDERS:
         await LANDED.pour(cursor, rows)

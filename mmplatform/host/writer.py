@@ -20,7 +20,7 @@ from engine.metrics.events import FillRecorded
 from mmplatform.host.batch import Batch, Owner
 from mmplatform.host.database import DATABASE_ERRORS, connect
 from mmplatform.host.journal import Journal
-from mmplatform.host.streams import MEASUREMENTS, SAMPLES, can_land, write_orders
+from mmplatform.host.streams import LANDING, MEASUREMENTS, SAMPLES, write_orders
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +135,6 @@ class Writer:
         self._written = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection | None = None
-        self._lands = False
         self._down_since: float | None = None
         self.rows = 0
         self._under_way: tuple[Journal, ...] = ()
@@ -239,7 +238,7 @@ class Writer:
         try:
             if self._connection is None:
                 self._connection = await connect(self._url, purpose="writer", statement_timeout_s=10)
-                self._lands = await can_land(self._connection)
+                await self._connection.execute(LANDING)
             try:
                 await self._write(self._connection, taken)
                 for journal, batch in taken:
@@ -334,7 +333,7 @@ class Writer:
         balances = [row for batch in batches for row in batch.balances.values()]
         conversions = [row for batch in batches for row in batch.conversions]
         outbox = [row for batch in batches for row in batch.outbox]
-        await write_orders(cursor, orders, copying=copying and self._lands)
+        await write_orders(cursor, orders, copying=copying)
         for statement, rows in (
             (FILLS, fills),
             (CONVERSIONS, conversions),

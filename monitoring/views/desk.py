@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from clients.access import Action, may
 from clients.choices import Kpi
-from clients.pages import desk_page
+from clients.pages import desk_page, verbs
 from engine.core.states import State
 from monitoring.history import pnl_at_midnight, recent_spreads
 from monitoring.models import DeploymentEvent
@@ -39,6 +39,7 @@ def _desk(request: HttpRequest) -> HttpResponse:
     switches = list(engaged())
     context = {
         "nav": "desk",
+        "may": verbs(request.user),
         "live_path": "/ws/desk/",
         "tiles": shown,
         "counts": Counter(each.observed for each in deployments),

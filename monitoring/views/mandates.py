@@ -29,7 +29,9 @@ def mandates(request: HttpRequest) -> HttpResponse:
         running.setdefault(deployment.mandate_id, []).append(deployment)
     now = timezone.now()
     listed = [(each, in_force(each.obligations.all(), now), running.get(each.pk, [])) for each in rows]
-    return render(request, "monitoring/mandates.html", {"nav": "mandates", "mandates": listed})
+    return render(
+        request, "monitoring/mandates.html", {"nav": "mandates", "mandates": listed, "may": verbs(request.user)}
+    )
 
 
 @desk_page

@@ -128,6 +128,19 @@ function failure(status) {
 // On a phone the entries of the bar scroll sideways: begin where one is.
 document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
+// What scrolls and holds nothing to focus is itself reached by the keyboard; what does not scroll is no stop on the way.
+function reachable() {
+  for (const node of document.querySelectorAll(".table-wrap, .panel > [hx-get], .yaml")) {
+    const scrolls = node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 1;
+    if (scrolls && !node.querySelector("a, button, input, select, textarea")) node.tabIndex = 0;
+    else if (!node.matches(".yaml")) node.removeAttribute("tabindex");
+  }
+}
+
+reachable();
+addEventListener("resize", reachable);
+document.body.addEventListener("htmx:afterSettle", reachable);
+
 const clock = document.querySelector("[data-role=clock]");
 
 function everySecond() {

@@ -16,9 +16,10 @@ from clients.models import Mandate
 from clients.pages import desk_page, verbs
 from strategies.builder.starters import Owed, begun, starters
 from strategies.drafting import markets_of, obligations_in_force, strategy_create
-from strategies.forms import BeginForm
+from strategies.forms import TEMPLATE, BeginForm
 from strategies.loading import market_facts
-from strategies.models import Deployment, Revision, Strategy
+from strategies.models import Deployment, Revision, Strategy, StrategyTemplate
+from strategies.shelf import begun_from
 
 
 @desk_page
@@ -34,8 +35,16 @@ def strategies(request: HttpRequest) -> HttpResponse:
     running: dict[int, list[Deployment]] = {}
     for deployment in Deployment.objects.filter(ended_at=None).exclude(mode="replay").select_related("revision"):
         running.setdefault(deployment.revision.strategy_id, []).append(deployment)
-    listed = [(each, _latest(each), running.get(each.pk, [])) for each in rows]
-    context = {"nav": "strategies", "rows": listed, "may": verbs(request.user)}
+    away = [each for each in rows if each.retired_at is not None]
+    shown = rows if "retired" in request.GET else [each for each in rows if each.retired_at is None]
+    context = {
+        "nav": "strategies",
+        "rows": [(each, _latest(each), running.get(each.pk, [])) for each in shown],
+        "away": len(away),
+        "shows_away": "retired" in request.GET,
+        "templates": StrategyTemplate.objects.count(),
+        "may": verbs(request.user),
+    }
     return render(request, "strategies/strategies.html", context)
 
 
@@ -58,7 +67,8 @@ def begin(request: HttpRequest) -> HttpResponse:
             return redirect("strategies:builder", _begun(request, form).pk)
         except (Refusal, PermissionDenied) as refusal:
             form.add_error(None, str(refusal))
-    context = {"nav": "strategies", "form": form, "starters": starters().values()}
+    templates = [(f"{TEMPLATE}{each.pk}", each) for each in StrategyTemplate.objects.select_related("made_by")]
+    context = {"nav": "strategies", "form": form, "starters": starters().values(), "templates": templates}
     return render(request, "strategies/begin.html", context, status=422 if form.errors else 200)
 
 
@@ -75,6 +85,10 @@ def _begun(request: HttpRequest, form: BeginForm) -> Strategy:
             )
         starter = starters()[start]
         yaml, origin, name = begun(starter, market_facts(market), owed(mandate)), starter.title, name or starter.title
+    elif start.startswith(TEMPLATE):
+        template = StrategyTemplate.objects.get(pk=start.removeprefix(TEMPLATE))
+        yaml = begun_from(template, market_facts(market)) if market is not None else template.yaml
+        origin, name = f"the template {template}", name or template.name
     elif start == "copy":
         copied: Strategy = form.cleaned_data["copied"]
         yaml, origin, name = copied.draft_yaml, f"a copy of {copied} ({copied.mandate})", name or f"{copied.name} copy"

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.test import Client as Browser
 from django.utils import timezone
 
 from clients.choices import Kpi
 from clients.errors import Refusal
 from clients.models import AuditEntry, OneTimeLink, User
-from clients.services import link_consume, obligation_add, one_time_link
+from clients.services import link_consume, obligation_add, one_time_link, person_invite
 from tests.world import World
 
 
@@ -140,3 +141,50 @@ def test_seconds_that_were_judged_already_keep_their_terms(world: World) -> None
         mandate=world.acorn.mandate, kpi="uptime", target_share=Decimal("0.8"), starts_at=asked, actor=world.adam
     )
     assert added.starts_at >= before
+
+
+def test_an_invited_person_signs_in_once_with_the_role_they_were_given(world: World) -> None:
+    path = person_invite(username="nora", desk_role="approver", actor=world.adam, reason="a second pair of eyes")
+    nora = User.objects.get(username="nora")
+    assert (nora.desk_role, nora.has_usable_password()) == ("approver", False)
+    entry = AuditEntry.objects.get(verb="user.created", object_id=str(nora.pk))
+    assert (entry.actor, entry.new, entry.reason) == (world.adam, {"desk_role": "approver"}, "a second pair of eyes")
+    browser = Browser()
+    assert browser.post(path).status_code == 302
+    assert browser.get("/roles/").status_code == 200
+    assert Browser().post(path).status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"username": "a b"}, "letters, digits"),
+        ({"username": "DORA"}, "already"),
+        ({"desk_role": "none"}, "choose one"),
+        ({"desk_role": "king"}, "choose one"),
+        ({"reason": " "}, "say why"),
+    ],
+)
+def test_who_cannot_be_invited_is_refused_in_words(world: World, given: dict[str, str], sentence: str) -> None:
+    values = {"username": "nora", "desk_role": "viewer", "reason": "new", **given}
+    with pytest.raises(Refusal, match=sentence):
+        person_invite(actor=world.adam, **values)
+
+
+def test_only_an_administrator_invites(world: World) -> None:
+    with pytest.raises(PermissionDenied):
+        person_invite(username="nora", desk_role="viewer", actor=world.rita, reason="new")
+    browser = Browser()
+    browser.force_login(world.rita)
+    assert "Invite somebody" not in browser.get("/roles/").content.decode()
+    refused = browser.post("/roles/", {"username": "nora", "desk_role": "admin", "reason": "me"})
+    assert refused.status_code == 422
+    assert not User.objects.filter(username="nora").exists()
+
+
+def test_the_page_shows_the_link_once(world: World) -> None:
+    browser = Browser()
+    browser.force_login(world.adam)
+    page = browser.post("/roles/", {"username": "nora", "desk_role": "risk", "reason": "new"}).content.decode()
+    assert "http://testserver/signin/" in page
+    assert "/signin/" not in browser.get("/roles/").content.decode().split("<main")[1]

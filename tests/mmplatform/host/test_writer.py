@@ -9,7 +9,6 @@ from decimal import Decimal
 import msgspec
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from engine.core.states import State, Trigger
 from engine.market.types import Fill, OrderStatus, Side
@@ -184,42 +183,6 @@ async def test_many_orders_at_once_are_written_as_exactly_as_one(writer, journal
         (key, "partially_filled", f"{number}.5", 7) for number, key in enumerate(keys)
     ]
     assert {row[4].total_seconds() for row in written} == {2}
-
-
-async def test_many_orders_are_written_where_the_role_may_have_no_table_of_its_own(
-    desk, told, connect, transactional_db
-) -> None:
-    role = "mm_without_temporary_tables"
-    administrator = await connect()
-    [(database,)] = await rows(connect, "select quote_ident(current_database())")
-    await administrator.execute(f"create role {role} login bypassrls in role pg_read_all_data, pg_write_all_data")
-    await administrator.execute(f"revoke temporary on database {database} from public")
-    try:
-        writer = Writer(
-            make_conninfo(database_url(), user=role),
-            on_fenced=told.fenced.append,
-            on_refused=lambda owner, reason: told.refused.append(reason),
-            interval_s=0.05,
-        )
-        writer.start()
-        journal = writer.open(
-            Owner(
-                deployment_id=desk.deployment(token=7).id,
-                client_id=desk.client.id,
-                token=7,
-                base="AURORA",
-                quote="USDT",
-            )
-        )
-        for number in range(3 * FEW_ORDERS):
-            journal.emit(order(OrderStatus.OPEN, key=f"mm-1-1-{number}"))
-        assert await writer.settle(within_s=5)
-        await writer.stop()
-        assert told.refused == []
-        assert await rows(connect, "select count(*) from monitoring_order") == [(3 * FEW_ORDERS,)]
-    finally:
-        await administrator.execute(f"grant temporary on database {database} to public")
-        await administrator.execute(f"drop role {role}")
 
 
 async def test_an_order_that_became_smaller_is_recorded_with_its_new_size(writer, journal, connect) -> None:
