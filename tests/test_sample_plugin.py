@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,10 @@ from engine.core.plugins import Registry
 from engine.core.states import State
 from engine.market.types import NoPrice, Price, Side
 from engine.testing import ManualClock
+from strategies import loading
+from strategies.builder.sheet import key_of
+from strategies.builder.starters import Owed, begun, starters
+from strategies.models import Deployment, Strategy
 from strategies.views import catalog as pages
 from tests.engine.risk.moments import Moment, quote
 from tests.world import World
@@ -102,6 +108,73 @@ def test_the_pages_show_it(world: World, registry: Registry, monkeypatch: pytest
     shown = browser.get("/catalog/prices.peg/").content.decode()
     assert '<span class="badge">plugin</span>' in shown
     assert "sample_desk.peg:Peg" in shown
+
+
+@pytest.fixture
+def desk_with_it(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The web process of an installation that has the package: what is installed is read anew, and nothing else."""
+    monkeypatch.syspath_prepend(str(site))
+    for known in (loading.registry, loading.installed):
+        known.cache_clear()
+    yield
+    for known in (loading.registry, loading.installed):
+        known.cache_clear()
+
+
+@pytest.mark.usefixtures("desk_with_it")
+def test_it_is_built_submitted_approved_and_deployed_through_the_pages(world: World) -> None:
+    strategy, market = world.acorn.strategy, world.acorn.market
+    market.component_args = {"anchor_price": "2", "seed": 7}
+    market.save(update_fields=["component_args"])
+    strategy.draft_yaml = begun(starters()["ladder"], loading.market_facts(market), Owed())
+    strategy.market = market
+    strategy.save(update_fields=["draft_yaml", "market"])
+    dora, rita = Browser(), Browser()
+    dora.force_login(world.dora)
+    rita.force_login(world.rita)
+    url = f"/strategies/{strategy.pk}"
+
+    assert "sample-desk 1.2.3" in dora.get("/catalog/killswitches.open_orders/").content.decode()
+    page = dora.get(f"{url}/").content.decode()
+    for id in IDS:
+        assert f'data-op="add" data-value="{id}"' in page
+
+    def edit(op: str, **values: str) -> str:
+        version = str(Strategy.objects.get(pk=strategy.pk).draft_version)
+        posted = {"op": op, "version": version, **values}
+        answer = dora.post(f"{url}/edit/", posted, headers={"X-Builder": "1"})
+        assert answer.status_code == 200, answer.content.decode()
+        return answer.content.decode()
+
+    def field(*path: str | int) -> str:
+        return f"f{key_of(('components', *path))}"
+
+    edit("add", value="killswitches.open_orders")
+    shown = edit("set", **{field("quoting", "args", "strategy"): "+marketmaking.one_sided"})
+    assert 'id="f-components-one_sided-args-distance_bps"' in shown
+    assert "The side to post on" in shown
+    edit("set", **{field("quoting", "args", "price"): "+prices.peg"})
+    assert "problem" in edit("set", **{field("one_sided", "args", "side"): "sideways"})
+    edit("item", path=json.dumps(["components", "kill", "args", "switches"]), value="@open_orders")
+    values = {
+        ("open_orders", "max_orders"): "9",
+        ("one_sided", "side"): "buy",
+        ("one_sided", "distance_bps"): "15",
+        ("one_sided", "size_quote"): "300",
+        ("peg", "price"): "@mid",
+        ("peg", "peg_price"): "2",
+        ("peg", "max_distance_bps"): "2000",
+    }
+    shown = edit("set", **{field(name, "args", key): text for (name, key), text in values.items()})
+    assert ">Valid<" in shown, shown
+    assert "our bids" in dora.get(f"{url}/prediction/").content.decode()
+
+    version = str(Strategy.objects.get(pk=strategy.pk).draft_version)
+    assert dora.post(f"{url}/review/", {"version": version})["Location"] == f"{url}/r2/"
+    assert rita.post(f"{url}/r2/approve/", {"reason": "fine"}).status_code == 302
+    place = {"place": "0", "mode": "paper", "base": "100", "quote": "1000", "name": "with a plugin"}
+    assert dora.post(f"{url}/r2/deploy/", place).status_code == 302
+    assert Deployment.objects.get(name="with a plugin").revision.number == 2
 
 
 def test_its_file_can_run_where_it_is_installed_and_is_refused_elsewhere(site: Path, tmp_path: Path) -> None:

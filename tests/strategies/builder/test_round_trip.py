@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -71,6 +73,32 @@ def assert_round_trip(text: str) -> None:
 @pytest.mark.parametrize("id", one_of_each(CATALOG.entries))
 def test_the_example_of_every_component_survives_the_form(id: str) -> None:
     assert_round_trip(EXAMPLES.text(id))
+
+
+def written_out(value: Any) -> Any:
+    """A default as it would stand in a file."""
+    match value:
+        case Enum():
+            return value.value
+        case Mapping():
+            return {str(written_out(key)): written_out(item) for key, item in value.items()}
+        case tuple() | list():
+            return [written_out(item) for item in value]
+    return f"@{value}" if isinstance(value, str) and value.startswith("@") else value
+
+
+@pytest.mark.parametrize("id", one_of_each(CATALOG.entries))
+def test_every_argument_of_every_component_survives_the_form(id: str) -> None:
+    """The example with what it leaves to the constructor written out, so that no field is left untried."""
+    tree = EXAMPLES.tree(id)
+    for node in tree["components"].values():
+        for parameter in CATALOG.entries[id].parameters if node["id"] == id else ():
+            args = node.setdefault("args", {})
+            if parameter.name not in args and parameter.default is not None:
+                args[parameter.name] = written_out(parameter.default)
+        if node.get("args") == {}:
+            del node["args"]
+    assert_round_trip(dump_config(tree))
 
 
 # Configurations made up: an example, with other values within their bounds, some of them in variables
