@@ -147,7 +147,7 @@ def web_process(django_db_setup: None) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         address = f"http://localhost:{port}"
-        wait_until(lambda: answers(f"{address}/signin/"))
+        wait_until(lambda: answers(f"{address}/signin/"), timeout_s=PATIENCE_S)
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
