@@ -59,6 +59,7 @@ class Explainable(Protocol):
     strategy: QuotingStrategy
     guard: Guard
     account: Account
+    quotes: QuoteSet
 
 
 class Explainer:
@@ -69,28 +70,19 @@ class Explainer:
         self._service = service
         self._asked = False
         self._reason: str | None = None
+        """The last reason for not quoting, less its figures: a figure that alone is another is no change."""
         self._has_changed = False
         self._told_at = -QUIET_EVERY_S
         self._unsettled: dict[int, tuple[float, TickExplained]] = {}
         """By stamp: told before it was known what became of their orders, and when."""
 
     def look(self) -> None:
-        """Once a second: whether somebody asks, and what became of orders told of before."""
+        """Once a second: whether somebody asks, whether the reason is another, what became of orders told of before."""
         self._asked = self._service.runtime.asks_why()
+        self._has_changed = self._has_changed or _gist(self._service.quotes.reason) != self._reason
         self.due = self._asked or self._has_changed
         if self._unsettled:
             self._follow()
-
-    def hear(self, reason: str) -> None:
-        """A tick that was not traced gives another reason than the one before; figures in it alone are no change."""
-        reason = _FIGURES.sub("#", reason)
-        if reason != self._reason:
-            self._reason = reason
-            self.due = self._has_changed = True
-
-    def begin_anew(self) -> None:
-        """The deployment came to rest: whatever it says when it ticks again is a change."""
-        self._reason = None
 
     def begin(self, state: RiskState, price: Price | NoPrice) -> Trace:
         return Trace(self, self._service, state, price)
@@ -99,6 +91,7 @@ class Explainer:
         """A tick at which the deployment does not quote at all."""
         machine = self._service.machine
         self.begin(state, price).ends(QuoteSet(reason=f"The deployment is {machine.state}: {machine.reason}"), ())
+        self._reason = _gist(self._service.quotes.reason)
 
     def trip(self, trip: Trip, state: RiskState, price: Price | NoPrice) -> None:
         """A kill switch stops the deployment; a trip is always explained."""
@@ -111,9 +104,10 @@ class Explainer:
     # What traces tell
 
     def ends(self, trace: Trace, quotes: QuoteSet, actions: Sequence[Action], notes: Sequence[str]) -> None:
-        reason = _FIGURES.sub("#", quotes.reason)
-        changed, self._reason = self._has_changed or reason != self._reason, reason
-        self._has_changed = False
+        is_quoting = self._service.machine.may_quote
+        gist = _gist(quotes.reason)
+        changed = self._has_changed or (is_quoting and gist != self._reason)
+        self._reason, self._has_changed = gist, False
         self.due = self._asked
         now = self._service.runtime.clock.monotonic()
         acted = any(action.act not in (Act.KEPT, Act.WAITS) for action in actions)
@@ -331,6 +325,10 @@ def _verdict(quotes: QuoteSet, actions: Sequence[Action]) -> str:
     bids, asks = (len(side) for side in quotes.sides)
     counts = [f"{act} {count}" for act in Act if (count := sum(action.act is act for action in actions))]
     return f"{_count(bids, 'bid')}, {_count(asks, 'ask')}: {', '.join(counts)}."
+
+
+def _gist(reason: str) -> str:
+    return _FIGURES.sub("#", reason)
 
 
 def _count(number: int, what: str) -> str:

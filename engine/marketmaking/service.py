@@ -336,8 +336,6 @@ class MarketMaking(Component):
             notes += await self.executor.carry_out(plan, self._admit)
         if trace is not None:
             trace.ends(quotes, notes[len(quotes.notes) :])
-        elif quotes.reason != self.quotes.reason:
-            self.explainer.hear(quotes.reason)
         if self.machine.may_quote:
             self.quotes, self.notes = quotes, notes
 
@@ -503,7 +501,6 @@ class MarketMaking(Component):
         self.runtime.record(StateChanged(ts_ns=ts_ns, old=old, new=new, trigger=trigger, reason=reason))
         if new in _SETTLED:
             self.quotes, self.notes = QuoteSet(reason=reason), ()
-            self.explainer.begin_anew()
 
     def _notice(self, level: str, text: str) -> None:
         self.runtime.record(Notice(ts_ns=self.runtime.clock.now_ns(), level=level, text=text))

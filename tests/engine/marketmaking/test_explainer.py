@@ -204,14 +204,17 @@ async def test_unasked_only_a_change_of_reason_is_explained() -> None:
     await desk.run(2.5)
     stopped = explained(desk)[1:]
     assert [tick.is_quoting for tick in stopped] == [False]
+    await desk.service.pause("lunch")
+    await desk.run(5)
+    paused = explained(desk)[2:]
+    assert [tick.verdict for tick in paused] == ["The deployment is paused: lunch"]
     await desk.close()
 
 
 async def test_a_kill_switch_is_explained_with_value_and_limit_though_nobody_asked() -> None:
     desk = await quoting(asked=False)
     await desk.clock.advance(12)
-    tick = explained(desk)[-1]
-    assert tick.cause is Cause.TRIPPED
+    (tick,) = [tick for tick in explained(desk) if tick.cause is Cause.TRIPPED]
     assert tick.verdict.startswith("Halted by lag: ")
     (check,) = tick.checks
     assert (check.name, check.verdict, check.limit) == ("lag", Verdict.REFUSED, D(10))
