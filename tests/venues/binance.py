@@ -40,7 +40,6 @@ class Binance(BinanceStreams):
     )
     """The example pair of the venue's own documentation."""
 
-    says_retry_after = True
     rules: ClassVar[dict[str, Any]] = {"client_ids": "one_resting"}
 
     def __init__(self, *markets: Market) -> None:
@@ -74,6 +73,9 @@ class Binance(BinanceStreams):
     def rate_limited(self, retry_after_s: int) -> Wire:
         text = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
         return Wire({"code": -1003, "msg": text}, status=429, headers={"Retry-After": str(retry_after_s)})
+
+    def says_when_to_come_back(self, retry_after_s: int) -> int:
+        return retry_after_s
 
     def headers(self, ask: Ask) -> dict[str, str]:
         return {"X-MBX-USED-WEIGHT-1M": str(len(self.log))}

@@ -75,6 +75,10 @@ class Kucoin(KucoinStreams):
     def rate_limited(self, retry_after_s: int) -> Wire:
         return self.error("429000", "Too many requests in a short period of time, please retry later", status=429)
 
+    def says_when_to_come_back(self, retry_after_s: int) -> int:
+        """When its count begins anew, in every answer."""
+        return 20
+
     def headers(self, ask: Ask) -> dict[str, str]:
         return {"gw-ratelimit-limit": "4000", "gw-ratelimit-remaining": "3990", "gw-ratelimit-reset": "20000"}
 

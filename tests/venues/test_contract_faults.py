@@ -16,6 +16,7 @@ import pytest
 from engine.core.errors import AuthRejected, EngineError, NotReady, Refused
 from engine.market.types import OrderReport, OrderRequest, OrderStatus, Side
 from engine.venues.base import Placed, PlaceRefused, PlaceUnknown
+from engine.venues.ccxt.tuned.base import tuning_of
 from tests.venues.every import AURORA, BOREAL, TUNED, VENUES, opened
 from tests.venues.faults import BreakOff, Drop, Fault, Late, Limited, Never, Say, Truncate, Unheard, html
 from tests.venues.loopback import Loopback
@@ -164,20 +165,26 @@ async def test_c34_a_question_without_a_true_answer_raises_and_never_says_nothin
             assert found
 
 
-async def test_c35_told_to_slow_down_it_stays_away(wired: Wired) -> None:
-    wired.venue.faults.next("balances", Limited(retry_after_s=30))
-    with pytest.raises(NotReady):
-        await wired.exchange.balances()
-    asked_at = wired.venue.requests("balances")[0].at
-    if wired.venue.says_retry_after:
-        async with asyncio.timeout(10):
-            while True:
-                try:
-                    await wired.exchange.balances()
-                    break
-                except NotReady:
-                    await wired.clock.sleep_until(wired.clock.monotonic() + 1)
-        assert (wired.venue.requests("balances")[1].at - asked_at) * HASTE >= 29
+@pytest.mark.parametrize("call", ["balances", "place"])
+async def test_c35_told_to_slow_down_it_asks_for_nothing_until_it_may(wired: Wired, call: str) -> None:
+    """For as long as the venue says, or for as long as it is known to count where it does not say."""
+    order, venue = wired.order(), wired.venue
+    silence_s = venue.says_when_to_come_back(30) or tuning_of(venue.id).left_alone_s
+    venue.log.clear()
+    venue.faults.next(call, Limited(retry_after_s=30))
+    try:
+        answer = await wired.place(order) if call == "place" else await wired.exchange.balances()
+        assert isinstance(answer, PlaceUnknown | PlaceRefused)
+    except NotReady:
+        assert wired.truth(order) is None
+    told_at = venue.requests(call)[0].at
+    assert await wired.patiently(wired.exchange.balances)
+    # What was under way when it was told may still arrive; what it is asked for every second from then on may not.
+    came_back_at = venue.requests("balances")[-1].at
+    assert (came_back_at - told_at) * HASTE >= 0.95 * silence_s
+    assert len(venue.requests("balances")) == (1 if call == "place" else 2)
+    assert wired.truth(order) is None
+    assert len(venue.requests("place")) == (call == "place")
 
 
 async def test_c36_wrong_keys_are_a_matter_for_a_person(wired: Wired) -> None:

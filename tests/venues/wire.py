@@ -199,8 +199,6 @@ class Venue:
     """Whether a request of another time is refused."""
     refuses_the_overtaken: ClassVar[bool] = False
     """Whether a request is refused that arrives after a later one: its nonce is too low by then."""
-    says_retry_after: ClassVar[bool] = False
-    """Whether "too many requests" comes with when to come back."""
     tells_fills_as_orders: ClassVar[bool] = True
     """Whether the stream of orders tells of executions, too."""
     finest_lot: ClassVar[Decimal | None] = None
@@ -247,6 +245,10 @@ class Venue:
     def rate_limited(self, retry_after_s: int) -> Wire:
         """The venue's own words for too many requests."""
         raise NotImplementedError
+
+    def says_when_to_come_back(self, retry_after_s: int) -> int:
+        """For how long its "too many requests" asks for silence; 0 when it does not say."""
+        return 0
 
     def headers(self, ask: Ask) -> dict[str, str]:
         return {}

@@ -85,7 +85,7 @@ class VenueWire:
     async def heard(self, status: int, headers: Mapping[str, str]) -> None:
         lowered = {name.lower(): value for name, value in headers.items()}
         if status in _SLOW_DOWN:
-            await self._line.ban(retry_after_s(lowered) or self._tuning.left_alone_s)
+            await self._line.ban(self._left_alone_s(lowered))
         elif (usage := self._tuning.usage(lowered)) is not None:
             await self._line.observe(
                 int(usage.used * UNITS),
@@ -96,8 +96,13 @@ class VenueWire:
     async def slowed(self, headers: Mapping[str, str], text: str) -> None:
         if self._tuning.is_auth(text):
             return  # the library takes a key that is no longer taken for a short ban
-        lowered = {name.lower(): value for name, value in headers.items()}
-        await self._line.ban(retry_after_s(lowered) or self._tuning.left_alone_s)
+        await self._line.ban(self._left_alone_s({name.lower(): value for name, value in headers.items()}))
+
+    def _left_alone_s(self, headers: Mapping[str, str]) -> float:
+        """How long the venue wants to hear nothing: as it says, until it counts anew, or as it is known to count."""
+        usage = self._tuning.usage(headers)
+        counts_anew_s = usage.reset_s if usage is not None else None
+        return retry_after_s(headers) or counts_anew_s or self._tuning.left_alone_s
 
     def complaint(self, answer: Any) -> str:
         return self._tuning.complaint(answer)
