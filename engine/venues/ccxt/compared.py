@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from engine.venues.ccxt.public import PublicVenue
 
 QUIET_S = 30.0
+EVERY_S = 2.0
+"""One book of a venue at a time: hundreds of quiet ones must not take the requests that orders need."""
 TOLD_WITHIN_S = 2.0
 """What the venue answered must have come over the stream by then, if it is news."""
 
@@ -43,9 +45,20 @@ class Compared:
         asked_at = self._clock.monotonic()
         while True:
             await self._clock.sleep_until(max(self._stream.changed_at, asked_at) + QUIET_S)
-            asked_at = self._clock.monotonic()
-            if asked_at - self._stream.changed_at >= QUIET_S:
-                await self._compare()
+            if self._is_quiet():
+                await self._clock.sleep_until(self._turn())
+                asked_at = self._clock.monotonic()
+                if self._is_quiet():
+                    await self._compare()
+
+    def _is_quiet(self) -> bool:
+        return self._clock.monotonic() - self._stream.changed_at >= QUIET_S
+
+    def _turn(self) -> float:
+        """When this book may be asked for, after those that wait already."""
+        at = max(self._clock.monotonic(), self._venue.compares_at)
+        self._venue.compares_at = at + EVERY_S
+        return at
 
     async def _compare(self) -> None:
         quiet_since = self._stream.changed_at

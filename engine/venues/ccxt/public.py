@@ -139,6 +139,8 @@ class PublicVenue:
         self.on_markets: list[Callable[[], None]] = []
         """Called when the markets have been read again."""
         self._jobs: list[Job] = []
+        self.compares_at = float("-inf")
+        """When the next quiet book may be asked for."""
         self._read_ns = 0
         """When the markets were last read."""
         self._reading = asyncio.Lock()

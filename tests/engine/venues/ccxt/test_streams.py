@@ -162,6 +162,7 @@ def quiet(request: pytest.FixtureRequest, loopback: Loopback, monkeypatch: pytes
     monkeypatch.setattr(sockets, "PING_AFTER_S", 0.1)
     monkeypatch.setattr(sockets, "GLANCE_S", 0.05)
     monkeypatch.setattr(books, "GLANCE_S", 0.05)
+    monkeypatch.setattr(compared, "EVERY_S", 0.05)
     if request.param == "the library's book":
         monkeypatch.setattr(stream, "DIALECTS", {})
     made = opened(Bybit)
