@@ -6,13 +6,18 @@ const QUOTING = new Set(["starting", "active"]);
 const STOPPED = new Set(["halted", "faulted"]);
 
 const records = new Map();
-const rows = [...document.querySelectorAll("tr[data-deps]")].map((row) => ({
-  engaged: "engaged" in row.dataset,
-  deps: row.dataset.deps.split(",").filter(Boolean).map(Number),
-  cells: Object.fromEntries([...row.querySelectorAll("[data-cell]")].map((cell) => [cell.dataset.cell, cell])),
-}));
-const rowsOf = new Map();
-for (const row of rows) for (const dep of row.deps) rowsOf.set(dep, [...(rowsOf.get(dep) ?? []), row]);
+let rowsOf = new Map();
+
+function scan() {
+  rowsOf = new Map();
+  for (const row of document.querySelectorAll("tr[data-deps]")) {
+    const deps = row.dataset.deps.split(",").filter(Boolean).map(Number);
+    const cells = Object.fromEntries([...row.querySelectorAll("[data-cell]")].map((cell) => [cell.dataset.cell, cell]));
+    const scope = { engaged: "engaged" in row.dataset, deps, cells };
+    for (const dep of deps) rowsOf.set(dep, [...(rowsOf.get(dep) ?? []), scope]);
+  }
+  new Set([...rowsOf.values()].flat()).forEach(count);
+}
 
 function write(cell, text) {
   if (cell && cell.textContent !== text) cell.textContent = text;
@@ -32,10 +37,22 @@ function count({ engaged, deps, cells }) {
   cells.proof.dataset.proof = !toProve ? "none" : proven.length === toProve ? "clean" : "open";
 }
 
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id !== "console") return;
+  scan();
+  document.querySelector("#find").dispatchEvent(new Event("input", { bubbles: true }));
+});
+
 new Live(document.body.dataset.livePath, {
   onFrame(frame) {
     if (frame.type !== "record") return;
-    records.set(frame.data.dep, frame.data);
-    rowsOf.get(frame.data.dep)?.forEach(count);
+    const { dep, observed } = frame.data;
+    const before = records.get(dep)?.observed;
+    records.set(dep, frame.data);
+    rowsOf.get(dep)?.forEach(count);
+    // A halt that begins or ends came from a switch.
+    if (before !== undefined && STOPPED.has(before) !== STOPPED.has(observed)) document.body.dispatchEvent(new CustomEvent("mm:changed"));
   },
 });
+
+scan();

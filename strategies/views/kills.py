@@ -51,9 +51,15 @@ HALTS: dict[KillScope, Callable[[int, User, str], KillSwitch]] = {
 
 @desk_page
 def switches(request: HttpRequest) -> HttpResponse:
-    """Every scope with what runs there, the switches engaged now with their proof, and the history."""
-    rows = console.tree()
+    """Every scope with what runs there, the switches engaged now with their proof, and the history.
+
+    An open console asks again for what it shows, naming the switches it knows of; 204 while these are the ones.
+    """
     standing = list(engaged())
+    known = ",".join(str(switch.pk) for switch in standing)
+    if request.htmx and request.GET.get("known") == known:
+        return HttpResponse(status=204)
+    rows = console.tree()
     of_accounts = proofs(standing)
     now = [(console.progress(switch, rows[0].deployments), of_accounts[switch.pk]) for switch in standing]
     past = KillSwitch.objects.exclude(reset_at=None).select_related(
@@ -65,6 +71,7 @@ def switches(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "engaged": now,
         "past": past[:HISTORY],
+        "known": known,
         "firm_engaged": rows[0].switch is not None,
         "may": verbs(request.user),
     }

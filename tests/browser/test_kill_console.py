@@ -20,6 +20,10 @@ def test_a_client_is_killed_proven_clean_and_reset_without_a_mouse(desk_page: Pa
     client = page.locator("#scopes tr", has_text=re.compile(r"Demo Borealis\s*Client"))
     expect(client.locator("[data-cell=quoting]")).to_have_text("2")
 
+    colleague = page.context.new_page()
+    colleague.goto(page.url)
+    colleague.get_by_placeholder("Filter").fill("borealis")
+
     page.get_by_role("link", name="Kill client Demo Borealis").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("2 deployments, 2 of them quoting")).to_be_visible()
@@ -31,12 +35,18 @@ def test_a_client_is_killed_proven_clean_and_reset_without_a_mouse(desk_page: Pa
     firm = page.locator("#scopes tr").nth(1)
     expect(firm.locator("[data-cell=stopped]")).to_have_text("2")  # the others quote on
 
+    expect(colleague.get_by_role("heading", name="Engaged now")).to_be_visible()  # without a reload
+    expect(colleague.get_by_placeholder("Filter")).to_have_value("borealis")
+    expect(colleague.locator("#scopes tr", has_text="Demo Aurora").first).to_be_hidden()
+
     page.get_by_placeholder("Why is it safe again?").focus()
     page.keyboard.type("end of drill")
     page.keyboard.press("Enter")
     expect(page.get_by_text("What it had stopped is paused")).to_be_visible()
     expect(client.locator("[data-cell=stopped]")).to_have_text("0")
     expect(page.locator("section", has_text="History")).to_contain_text("end of drill")
+    expect(colleague.get_by_role("heading", name="Engaged now")).to_be_hidden()
+    colleague.close()
 
     deployments = page.url.replace("/switches/", "/deployments/")
     for number in range(2):  # leave the desk as it was found
