@@ -67,6 +67,7 @@ class Hosted:
         self._fault = ""
         self._command = 0
         self._facts = ""
+        self._awaits_check = False
         self._is_up = False
         self._is_leaving = False
         self._gone = asyncio.Event()
@@ -256,9 +257,17 @@ class Hosted:
             self._spawn(self._carry_out(standing), f"{standing.wanted} {self.id}")
         elif standing.kill_reason and self.state not in (*HALTED, State.FAULTED):
             self._spawn(self._halt(standing.kill_reason), f"halt {self.id}")
-        elif standing.facts not in ("", self._facts) and self.state in REFITTED and self._rehearsal is None:
-            self._facts = standing.facts  # once for each change
+        elif standing.facts != self._facts and self.state in REFITTED and self._rehearsal is None:
+            self._heed_change(standing.facts)
+
+    def _heed_change(self, facts: str) -> None:
+        """What the service was built with has changed, once for each change. A key waits for its check."""
+        if facts:
+            self._facts, self._awaits_check = facts, False
             self._spawn(self._refit(), f"refit {self.id}")
+        elif not self._awaits_check and self.journal is not None:
+            self._awaits_check = True
+            self.journal.note(AWAITS_CHECK, level="warning")
 
     async def _carry_out(self, standing: Standing) -> None:
         wanted, reason = Wanted(standing.wanted), standing.wanted_reason
@@ -636,6 +645,10 @@ def _told_nobody(event: Any) -> None:
 
 STOPPED = "host stopped"
 MOVED = "handed to another host, which has room"
+AWAITS_CHECK = (
+    "The account was given another key, which has not been checked: this goes on with the one it opened, and takes up "
+    "whatever else changes when the check is over."
+)
 REFIT = "built anew with the market's facts, the account's key and the revision of now"
 SILENCE = "lease could not be renewed"
 """How the reason of a silence begins; the next holder repeats it."""

@@ -190,6 +190,7 @@ async def test_a_key_that_replaces_another_is_not_traded_with_before_it_has_been
             )
         assert OPENED[built:] == []
         assert watch.state(live)[0] == "active"
+        assert watch.events(live).count("another key, which has not been checked") == 1
         desk.run(lambda: SealedCredentials.objects.update(verdict=KeyVerdict.USABLE))
         await watch.until(lambda: OPENED[-1:] == [("main", "second")])
 
