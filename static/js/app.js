@@ -130,7 +130,7 @@ document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center"
 
 // What scrolls and holds nothing to focus is itself reached by the keyboard; what does not scroll is no stop on the way.
 function reachable() {
-  for (const node of document.querySelectorAll(".table-wrap, .panel > [hx-get], .yaml")) {
+  for (const node of document.querySelectorAll(".table-wrap, .panel > [hx-get], .activity__list, .told, .yaml")) {
     const scrolls = node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 1;
     if (scrolls && !node.querySelector("a, button, input, select, textarea")) node.tabIndex = 0;
     else if (!node.matches(".yaml")) node.removeAttribute("tabindex");

@@ -62,9 +62,7 @@ def _verdict(prediction: Prediction, promise: Promise, sheet: Sheet, quote: str)
             shown=f"bids {grouped(sides['buy'])}, asks {grouped(sides['sell'])}",
             holds=holds,
             by="" if holds else f"{grouped(promise.min_depth_quote - least)} {quote} short",
-            change=()
-            if holds
-            else _fields(sheet, ("order_size", "size_base", "order_amount", "depth_quote", "levels")),
+            change=() if holds else _fields(sheet, SIZES),
         )
     band = promise.band_bps
     sides = {side: _stands(prediction, side, band) for side in ("buy", "sell")}
@@ -75,6 +73,7 @@ def _verdict(prediction: Prediction, promise: Promise, sheet: Sheet, quote: str)
         shown="both sides" if holds else f"no {empty}",
         holds=holds,
         by="" if holds else f"no {empty}",
+        change=() if holds else _fields(sheet, ("spread_bps", "distance_bps", "max_position", *SIZES)),
     )
 
 
