@@ -234,8 +234,14 @@ class RollOutForm(forms.ModelForm):
         names = ("percent", "reach", "minutes")
         return [(n, [self[f"{name}_{n}"] for name in names]) for n in range(1, len(self.STAGES) + 1)]
 
-    def limits(self) -> list[forms.BoundField]:
-        return [self[name] for name in LIMITS]
+    def limits(self) -> list[tuple[forms.BoundField, str]]:
+        """The fields that lead back, each with its unit."""
+        return [(self[name], self._unit(name)) for name in LIMITS]
+
+    def _unit(self, name: str) -> str:
+        if name == "max_loss_quote":
+            return self.deployments[0].market.quote if self.deployments else "quote"
+        return "s" if name.endswith("_s") else "of 1" if name.startswith("max_") else ""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

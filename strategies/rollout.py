@@ -278,8 +278,8 @@ def share_in(rollout: RollOut, target: RollOutTarget) -> Decimal:
 
 
 def worst(evidence: RollOutEvidence) -> str:
-    """What a look found, in words: the measures that decided its verdict."""
-    return " ".join(each["text"] for each in evidence.measures if each["verdict"] == evidence.verdict)
+    """What a look found, in words: the first of the measures that decided its verdict."""
+    return next((each["text"] for each in evidence.measures if each["verdict"] == evidence.verdict), "")
 
 
 def _share(whole: Decimal, stage: RollOutStage | Step) -> Decimal:

@@ -86,7 +86,10 @@ def _how(deployment: Deployment, revision: Revision) -> Transition | str:
 def rollout(request: HttpRequest, pk: int, rollout_id: int) -> HttpResponse:
     strategy, found = _found(request, pk, rollout_id)
     page = "strategies/rollout_state.html" if request.htmx else "strategies/rollout.html"
-    return _page(request, strategy, found, page)
+    answer = _page(request, strategy, found, page)
+    if request.htmx and not found.is_running:
+        answer["HX-Refresh"] = "true"  # the buttons go, and nothing is asked for any more
+    return answer
 
 
 @desk_page

@@ -153,7 +153,10 @@ def test_anybody_who_acts_may_abort_and_only_who_starts_may_promote(world: World
     rita.post(f"{where}/abort/", {"reason": "not before the listing"})
     rollout.refresh_from_db()
     assert (rollout.state, rollout.ended_reason) == (RollOutState.ABORTED, "not before the listing")
-    assert "not before the listing" in page_of(rita, rollout)
+    page = page_of(rita, rollout)
+    assert "not before the listing" in page
+    assert "Abort and return" not in page
+    assert rita.get(f"{where}/", headers={"HX-Request": "true"})["HX-Refresh"] == "true"
 
 
 def test_strangers_find_nothing_and_viewers_change_nothing(world: World, rollout: RollOut) -> None:
