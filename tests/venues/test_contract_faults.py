@@ -6,11 +6,13 @@ Numbers go on from `test_contract.py`. The venue's books judge; a request is cou
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import nullcontext
 from decimal import Decimal
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from engine.core.errors import AuthRejected, EngineError, NotReady, Refused
@@ -283,6 +285,25 @@ async def test_c48_what_happened_before_a_market_was_subscribed_to_is_heard_of_a
             venue.streams.mute = set()
             await wired.until(lambda order=order: wired.filled_of(order))  # type: ignore[misc]
             await settled(wired)
+    finally:
+        await wired.close()
+
+
+async def test_c49_many_markets_of_an_account_are_each_asked_about_a_few_times_and_no_more(loopback: Loopback) -> None:
+    names = [f"M{number}" for number in range(8)]
+    markets = [msgspec.structs.replace(AURORA, base=name) for name in names]
+    wired = Wired(opened(VENUES["binance"], also=markets), loopback)
+    await wired.open()
+    try:
+        for market in markets:
+            await wired.exchange.open_orders(market.symbol)
+            await wired.clock.sleep_until(wired.clock.monotonic() + 1)
+        await settled(wired)
+        asked = Counter(ask.text("symbol") for ask in wired.venue.requests("open_orders"))
+        assert sorted(asked) == [f"{name}USDT" for name in names]
+        # Once by us, once when the connection opened if it was in use then, and once or twice after subscribing.
+        assert all(2 <= times <= 4 for times in asked.values()), asked
+        assert asked.total() <= 3 * len(markets)
     finally:
         await wired.close()
 

@@ -13,7 +13,7 @@ from engine.core.errors import EngineError
 from engine.venues.ccxt import history
 from engine.venues.ccxt.calls import Call, calling
 from engine.venues.ccxt.errors import remedy
-from engine.venues.ccxt.supervised import Supervised
+from engine.venues.ccxt.supervised import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
 
 if TYPE_CHECKING:
     from engine.venues.ccxt.account import Account
@@ -41,7 +41,7 @@ class _Watch(Supervised):
         call = Call(self.name)
         if self.epoch > 1:
             self._streams.reconcile_soon([self._symbol])
-        self._streams.subscribing()
+        self._streams.subscribing([self._symbol])
         while True:
             with calling(call):
                 try:
@@ -66,9 +66,11 @@ class PrivateStreams:
         self._watches: dict[tuple[str, str], _Watch] = {}
         self._lost: dict[str, int] = {}
         """Since when something may have been missed of a market; nothing of those that are not in it."""
-        self._losses = 0
+        self._lost_anew: set[str] = set()
+        self._due: dict[str, None] = {}
+        self._subscribed: dict[str, None] = {}
+        """Markets to be asked about once the venue has taken their subscription."""
         self._reconciling: asyncio.Task[None] | None = None
-        self._again = self._after_subscribing = False
 
     def hear(self, symbol: str) -> None:
         """Listen for a market. Where the venue streams all at once, the library keeps one subscription for all."""
@@ -90,6 +92,7 @@ class PrivateStreams:
     async def leave(self, symbol: str) -> None:
         for key in [key for key in self._watches if key[1] == symbol]:
             await self._watches.pop(key).stop()
+        self._lost.pop(symbol, None)
 
     async def stop(self) -> None:
         for watch in self._watches.values():
@@ -105,23 +108,24 @@ class PrivateStreams:
         """A socket was opened, perhaps again: ccxt does that without telling whoever watches. What came meanwhile is
         missing."""
         self.reconcile_soon(self.account.symbols)
-        self.subscribing()
+        self.subscribing(self.account.symbols)
 
     def lost(self, symbols: Iterable[str], now_ns: int) -> None:
-        self._losses += 1
         for symbol in symbols:
             self._lost.setdefault(symbol, now_ns)
+            self._lost_anew.add(symbol)
 
-    def subscribing(self) -> None:
-        """A market is being subscribed to, the first time or again, perhaps over a connection that stands already. What
+    def subscribing(self, symbols: Iterable[str]) -> None:
+        """Markets are being subscribed to, the first time or again, perhaps over a connection that stands already. What
         comes before the venue has taken that is missing, and it does not always confirm it."""
-        self._after_subscribing = True
+        self._subscribed.update(dict.fromkeys(symbols))
         self._start()
 
     def reconcile_soon(self, symbols: Iterable[str]) -> None:
         """Ask for open orders and executions since the gap began, and tell them as if they had been pushed."""
+        symbols = tuple(symbols)
         self.lost(symbols, self._clock.now_ns())
-        self._again = True
+        self._due.update(dict.fromkeys(symbols))
         self._start()
 
     def _start(self) -> None:
@@ -129,32 +133,37 @@ class PrivateStreams:
             self._reconciling = asyncio.get_running_loop().create_task(self._reconcile(), name="reconcile after a gap")
 
     async def _reconcile(self) -> None:
-        wait_s, losses = 0.5, self._losses
-        while self._again or self._after_subscribing:
-            if not self._again:
-                self._after_subscribing, self._again = False, True
+        wait_s = FIRST_WAIT_S
+        while self._due or self._subscribed:
+            if not self._due:
+                self._due, self._subscribed = self._subscribed, {}
                 await self._clock.sleep_until(self._clock.monotonic() + SUBSCRIBED_WITHIN_S)
-            self._again, losses = False, self._losses
-            if not await self._close_gaps():
-                self._again = True
-                await self._clock.sleep_until(self._clock.monotonic() + wait_s)
-                wait_s = min(2 * wait_s, 30.0)
-        if losses == self._losses:  # else a stream has broken since, and reconciles when it is back
-            self._lost.clear()
+            asking, self._due = tuple(self._due), {}
+            self._lost_anew.difference_update(asking)
+            closed = [symbol for symbol in asking if await self._close_gap(symbol)]
+            for symbol in closed:
+                # One that has broken since is asked about when it is back, and one that is being subscribed to, soon.
+                if symbol not in self._lost_anew and symbol not in self._subscribed:
+                    self._lost.pop(symbol, None)
+            if len(closed) == len(asking):
+                wait_s = FIRST_WAIT_S
+                continue
+            self._due.update(dict.fromkeys(symbol for symbol in asking if symbol not in closed))
+            await self._clock.sleep_until(self._clock.monotonic() + wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    async def _close_gaps(self) -> bool:
-        """Tell all that can have been missed; False while the venue cannot be asked."""
-        are_closed = True
-        for symbol, lost_ns in tuple(self._lost.items()):
-            if symbol not in self.account.symbols:
-                continue  # nobody here trades it any more
-            try:
-                for report in await history.open_orders(self.account, symbol):
-                    for hear in tuple(self.account.on_order):
-                        hear(report)
-                for fill in await history.fills(self.account, symbol, lost_ns - OVERLAP_NS):
-                    self.account.tell(fill)
-            except EngineError as error:
-                are_closed = False
-                log.warning("a gap could not be closed yet", venue=self.account.name, reason=str(error))
-        return are_closed
+    async def _close_gap(self, symbol: str) -> bool:
+        """Tell all that can have been missed in a market; False while the venue cannot be asked."""
+        if symbol not in self.account.symbols:
+            return True  # nobody here trades it any more
+        since_ns = self._lost.get(symbol, self._clock.now_ns()) - OVERLAP_NS
+        try:
+            for report in await history.open_orders(self.account, symbol):
+                for hear in tuple(self.account.on_order):
+                    hear(report)
+            for fill in await history.fills(self.account, symbol, since_ns):
+                self.account.tell(fill)
+        except EngineError as error:
+            log.warning("a gap could not be closed yet", venue=self.account.name, reason=str(error))
+            return False
+        return True
