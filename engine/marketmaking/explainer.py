@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+import structlog
 from msgspec.structs import replace
 
 from engine.accounting.account import Account
@@ -46,6 +48,31 @@ FOLLOWED_FOR_S = 10.0
 
 _FIGURES = re.compile(r"[\d.,]+")
 T = TypeVar("T")
+P = ParamSpec("P")
+Moment = tuple[RiskState, Price | NoPrice]
+"""What risk sees, and the reference price that goes with it."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Fallible(Protocol):
+    def failed(self, error: Exception) -> None: ...
+
+
+S = TypeVar("S", bound=_Fallible)
+
+
+def harmless(act: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+    """An edge: whoever looks must never stop a deployment, least of all on the way to a halt."""
+
+    @wraps(act)
+    def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            act(self, *args, **kwargs)
+        except Exception as error:  # said where it can be mended, and the tick goes on
+            self.failed(error)
+
+    return guarded
 
 
 class Explainable(Protocol):
@@ -75,7 +102,9 @@ class Explainer:
         self._told_at = -QUIET_EVERY_S
         self._unsettled: dict[int, tuple[float, TickExplained]] = {}
         """By stamp: told before it was known what became of their orders, and when."""
+        self._failure = ""
 
+    @harmless
     def look(self) -> None:
         """Once a second: whether somebody asks, whether the reason is another, what became of orders told of before."""
         self._asked = self._service.runtime.asks_why()
@@ -84,22 +113,31 @@ class Explainer:
         if self._unsettled:
             self._follow()
 
-    def begin(self, state: RiskState, price: Price | NoPrice) -> Trace:
-        return Trace(self, self._service, state, price)
+    def begin(self, moment: Moment) -> Trace:
+        return Trace(self, self._service, *moment)
 
-    def stand_by(self, state: RiskState, price: Price | NoPrice) -> None:
+    @harmless
+    def stand_by(self, look: Callable[[], Moment]) -> None:
         """A tick at which the deployment does not quote at all."""
         machine = self._service.machine
-        self.begin(state, price).ends(QuoteSet(reason=f"The deployment is {machine.state}: {machine.reason}"), ())
+        self.begin(look()).ends(QuoteSet(reason=f"The deployment is {machine.state}: {machine.reason}"), ())
         self._reason = _gist(self._service.quotes.reason)
 
-    def trip(self, trip: Trip, state: RiskState, price: Price | NoPrice) -> None:
-        """A kill switch stops the deployment; a trip is always explained."""
+    @harmless
+    def trip(self, trip: Trip, look: Callable[[], Moment]) -> None:
+        """A kill switch stopped the deployment; a trip is always explained."""
         check = Check(
             name=trip.switch, verdict=Verdict.REFUSED, value=trip.value, limit=trip.limit, text=_short(trip.reason)
         )
-        trace = self.begin(state, price)
+        trace = self.begin(look())
         self.tell(trace.told(Cause.TRIPPED, QuoteSet(reason=f"Halted by {trip.switch}: {trip.reason}"), checks=[check]))
+
+    def failed(self, error: Exception) -> None:
+        """One line when explaining breaks, silence until it has worked again."""
+        words = f"{type(error).__name__} {error}".strip()
+        if words != self._failure:
+            self._failure = words
+            log.error("a tick could not be explained", error=words)
 
     # What traces tell
 
@@ -118,6 +156,7 @@ class Explainer:
         runtime = self._service.runtime
         self._told_at = runtime.clock.monotonic()
         runtime.record(told)
+        self._failure = ""
         if not told.is_settled:
             self._unsettled[told.ts_ns] = self._told_at, told
 
@@ -160,12 +199,18 @@ class Trace:
         self._checks: Sequence[Check] = ()
         self._actions: Sequence[Action] = ()
 
+    def failed(self, error: Exception) -> None:
+        self._explainer.failed(error)
+
+    @harmless
     def drafted(self, draft: Draft, context: QuoteContext) -> None:
         self._stage(Kind.STRATEGY, self._service.strategy, draft, context)
 
+    @harmless
     def adjusted(self, modifier: Modifier, draft: Draft, context: QuoteContext) -> None:
         self._stage(Kind.MODIFIER, modifier, draft, context)
 
+    @harmless
     def reviewed(self, wanted: QuoteSet, allowed: QuoteSet) -> None:
         """After rounding, and after the guard has said what of it may rest."""
         rounded = [said for said in wanted.notes[self._said :] if said]
@@ -182,6 +227,7 @@ class Trace:
                 lambda words: (Check(name="checks", verdict=Verdict.PASSED, text=words),),
             )
 
+    @harmless
     def plans(self, quotes: QuoteSet, plan: Plan) -> None:
         """Before the plan is carried out: afterwards the orders are others."""
         service = self._service
@@ -189,6 +235,7 @@ class Trace:
             lambda: reasons.actions(quotes, plan, service.tracker, service.tolerance), lambda words: ()
         )
 
+    @harmless
     def ends(self, quotes: QuoteSet, notes: Sequence[str]) -> None:
         """notes are the sentences about orders that were held back."""
         self._explainer.ends(self, quotes, [self._carried_out(action) for action in self._actions], notes)

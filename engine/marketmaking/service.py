@@ -314,7 +314,7 @@ class MarketMaking(Component):
         if self._not_permitted() or (self._clearing is not None and not self._clearing.done()):
             return
         if self.explainer.due:
-            self.explainer.stand_by(self._risk_state(), self._price)
+            self.explainer.stand_by(self._moment)
         await self.executor.settle()
         if self.tracker.uncancelled() and not self.machine.may_quote:
             await self.executor.cancel_all()
@@ -326,7 +326,7 @@ class MarketMaking(Component):
         if trip := self.killswitch.check(state):
             self._trip(trip)
             return
-        trace = self.explainer.begin(state, self._price) if self.explainer.due else None
+        trace = self.explainer.begin((state, self._price)) if self.explainer.due else None
         quotes = self._wanted(state, trace)
         plan = difference(quotes, self.tracker, self.tolerance)
         if trace is not None:
@@ -396,6 +396,9 @@ class MarketMaking(Component):
             resets=self._resets,
         )
 
+    def _moment(self) -> tuple[RiskState, Price | NoPrice]:
+        return self._risk_state(), self._price
+
     def _reference(self) -> Decimal | None:
         self._price: Price | NoPrice = self.price.price()
         if isinstance(self._price, NoPrice):
@@ -445,9 +448,9 @@ class MarketMaking(Component):
         if not self.machine.can(Trigger.HALT):
             return
         self._record_trip(trip)
-        self.explainer.trip(trip, self._risk_state(), self._price)
         self._leave(Trigger.HALT, trip.reason)
         self.runtime.scheduler.once(0, self._clear_beside, name=f"halt {self.symbol}")
+        self.explainer.trip(trip, self._moment)
 
     async def _clear_beside(self) -> None:
         # The cancels go now, at the same moment in every replay; the proof takes the venue's time, beside the ticks.

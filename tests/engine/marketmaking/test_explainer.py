@@ -262,6 +262,27 @@ async def test_a_component_that_cannot_say_why_goes_on_quoting() -> None:
     await desk.close()
 
 
+async def test_an_explanation_that_fails_neither_ends_a_tick_nor_holds_up_a_halt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> None:
+        raise LookupError("no words at all")
+
+    desk = await quoting()
+    for name in ("_inputs", "_verdict"):
+        monkeypatch.setattr(f"engine.marketmaking.explainer.{name}", fails)
+    monkeypatch.setattr("engine.marketmaking.explainer.Rung", fails)
+    told = len(explained(desk))
+    desk.book("50009.99", "50010.01")
+    await desk.run(2)
+    assert desk.service.machine.state is State.ACTIVE
+    await desk.clock.advance(12)
+    assert desk.service.machine.state is State.HALTED
+    assert desk.prices(Side.BUY) == []
+    assert len(explained(desk)) == told
+    await desk.close()
+
+
 async def test_it_can_be_written_down_and_read_again_exactly() -> None:
     desk = await quoting(more=SHADE, args=', modifiers: ["@shade"]')
     for tick in explained(desk):
