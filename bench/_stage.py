@@ -45,7 +45,7 @@ def open_desk() -> Iterator[Address]:
     try:
         address = _when_ready(up, directory)
         os.environ.update(address.environment)
-        _join_as_django()
+        join_as_django()
         yield address
     finally:
         up.send_signal(signal.SIGINT)
@@ -63,7 +63,7 @@ def _when_ready(up: subprocess.Popen[bytes], directory: Path) -> Address:
     raise RuntimeError(f"the desk did not open: {(directory / 'up.log').read_text()[-2000:]}")
 
 
-def _join_as_django() -> None:
+def join_as_django() -> None:
     """Settings read the environment, so they are read anew: another bench may have joined another desk before."""
     import django
     from django.apps import apps

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -16,10 +16,14 @@ from engine.core.clock import Clock, within
 from engine.core.errors import AuthRejected, EngineError
 from engine.market.types import OrderReport
 
+T = TypeVar("T")
+
 ANSWER_WITHIN_S = 15.0
 """A question to the venue; its own time limit is shorter, the rest is for waiting its turn."""
 CANCEL_AGAIN_AFTER_S = 1.0
 """A list may lag behind a cancel it was told of; by then it no longer does."""
+SWEEPS_FROM = 4
+"""Fewer orders than these are cancelled by name."""
 WAITS_S = (0.05, 1.0)
 """Between two looks: the first wait, doubled each time, and the longest."""
 
@@ -76,6 +80,8 @@ class Books(Protocol):
 
     async def cancel(self, symbol: str, client_order_ids: Sequence[str]) -> Sequence[OrderReport]: ...
 
+    async def cancel_all(self, symbol: str) -> None: ...
+
 
 class Witness(Protocol):
     """Writes down what was done and seen, as it happens."""
@@ -83,6 +89,10 @@ class Witness(Protocol):
     async def listed(self, found: Listed) -> None: ...
 
     async def cancelled(self, answers: Sequence[OrderReport]) -> None: ...
+
+    async def swept(self, symbol: str, count: int) -> None:
+        """A market was cleared by one request, when so many orders rested there."""
+        ...
 
     async def held_up(self, reason: str) -> None:
         """Why nothing is proven yet: told once for each reason."""
@@ -94,6 +104,8 @@ class Clearing:
 
     whose   sorts an order that was found
     ground  reads how things stand, in this moment
+    sweeps  a market in which only orders of ours rest may be cleared by one request: a budget of requests lets a
+            thousand cancels pass in minutes
     """
 
     def __init__(
@@ -105,7 +117,9 @@ class Clearing:
         ground: Callable[[], Awaitable[Ground]],
         witness: Witness,
         clock: Clock,
+        sweeps: bool = False,
     ) -> None:
+        self._sweeps = sweeps
         self._books = books
         self._symbols = tuple(symbols)
         self._whose = whose
@@ -165,7 +179,7 @@ class Clearing:
             if not (await self._ground()).stands:
                 return "The kill switch was reset."
             self._found.update((report.client_order_id, None) for report in ours)
-            await self._cancel(ours)
+            await self._cancel(ours, listed)
             return f"The venue still lists {_orders(len(ours))} of ours."
         if untold := listed.of(Whose.UNTOLD):
             return f"The venue lists {_orders(len(untold))} of unknown origin."
@@ -175,17 +189,26 @@ class Clearing:
             return "What was sent last may still be on its way to the venue."
         return ""
 
-    async def _cancel(self, ours: Collection[OrderReport]) -> None:
+    async def _cancel(self, ours: Collection[OrderReport], listed: Listed) -> None:
+        """Cancel what was not cancelled just now: by name, or a whole market the first time."""
         now = self._clock.monotonic()
         by_symbol: dict[str, list[str]] = {}
+        is_first = {report.symbol for report in ours} - {
+            report.symbol for report in ours if report.client_order_id in self._told
+        }
         for report in ours:
             if now - self._told.get(report.client_order_id, float("-inf")) >= CANCEL_AGAIN_AFTER_S:
                 self._told[report.client_order_id] = now
                 by_symbol.setdefault(report.symbol, []).append(report.client_order_id)
+        shared = {report.symbol for whose in Whose if whose is not Whose.OURS for report in listed.of(whose)}
         for symbol, ids in by_symbol.items():
-            await self._witness.cancelled(await self._bounded(self._books.cancel(symbol, ids)))
+            if self._sweeps and len(ids) >= SWEEPS_FROM and symbol in is_first and symbol not in shared:
+                await self._bounded(self._books.cancel_all(symbol))
+                await self._witness.swept(symbol, len(ids))
+            else:
+                await self._witness.cancelled(await self._bounded(self._books.cancel(symbol, ids)))
 
-    async def _bounded(self, call: Coroutine[Any, Any, Sequence[OrderReport]]) -> Sequence[OrderReport]:
+    async def _bounded(self, call: Coroutine[Any, Any, T]) -> T:
         return await within(ANSWER_WITHIN_S, call, clock=self._clock)
 
     def _verdict(self, reason: str, listed: Listed) -> Verdict:

@@ -28,6 +28,7 @@ from mmplatform.clearing.known import left_on_record
 from strategies import clearing as record
 from strategies.choices import StepKind, Witness
 from strategies.clearing import Errand
+from strategies.loading import registry as installed
 from strategies.models import Clearing
 
 log = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ async def sweep(worker: str, *, registry: Registry | None = None, within_s: floa
         with urgently():
             while True:
                 for clearing in await _record(record.claim, worker, limit=AT_ONCE - len(tasks)):
-                    account = _Account(clearing, shared, registry or Registry.installed(), within_s)
+                    account = _Account(clearing, shared, registry or installed(), within_s)
                     tasks[clearing.pk] = asyncio.create_task(account.clear(), name=str(clearing))
                     count += 1
                 if not tasks:
@@ -160,6 +161,7 @@ class _Account:
             ground=self._ground,
             witness=self,
             clock=self._shared.clock,
+            sweeps=self._errand.covered is None,
         )
         return await clearing.run(within_s=self._within_s)
 
@@ -186,6 +188,10 @@ class _Account:
         text = f"Told to cancel {len(answers)}; the venue's word on each is below."
         await _record(record.step, self._clearing, StepKind.CANCELLED, text, orders)
 
+    async def swept(self, symbol: str, count: int) -> None:
+        text = f"Told to cancel all of {symbol} at once, where {count} of ours rested and nobody else's."
+        await _record(record.step, self._clearing, StepKind.CANCELLED, text)
+
     async def held_up(self, reason: str) -> None:
         await _record(record.step, self._clearing, StepKind.HELD_UP, reason)
 
@@ -209,6 +215,9 @@ class _Routed:
 
     async def cancel(self, symbol: str, client_order_ids: Sequence[str]) -> Sequence[OrderReport]:
         return await self._venues[symbol].cancel(symbol, client_order_ids)
+
+    async def cancel_all(self, symbol: str) -> None:
+        await self._venues[symbol].cancel_all(symbol)
 
 
 def _by_kind(symbols: Sequence[str]) -> dict[str, list[str]]:

@@ -40,6 +40,7 @@ class Books:
         self.fails: list[EngineError] = []
         self.asked: list[str] = []
         self.cancels: list[str] = []
+        self.swept: list[str] = []
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         self.asked.append(symbol)
@@ -50,6 +51,12 @@ class Books:
     async def cancel(self, symbol: str, client_order_ids: Sequence[str]) -> Sequence[OrderReport]:
         self.cancels += client_order_ids
         return [self.resting[id] if id in self.stuck else self.resting.pop(id) for id in client_order_ids]
+
+    async def cancel_all(self, symbol: str) -> None:
+        self.swept.append(symbol)
+        if self.fails:
+            raise self.fails.pop(0)
+        self.resting = {id: each for id, each in self.resting.items() if each.symbol != symbol or id in self.stuck}
 
 
 class Notes:
@@ -65,6 +72,9 @@ class Notes:
 
     async def cancelled(self, answers: Sequence[OrderReport]) -> None:
         self.told.append(f"cancelled {', '.join(each.client_order_id for each in answers)}")
+
+    async def swept(self, symbol: str, count: int) -> None:
+        self.told.append(f"swept {symbol} of {count}")
 
     async def held_up(self, reason: str) -> None:
         self.told.append(reason)
@@ -82,7 +92,9 @@ class Scene:
     async def _ground(self) -> Ground:
         return self.grounds.pop(0) if self.grounds else self.ground
 
-    async def run(self, *, within_s: float = 30, symbols: Sequence[str] = (A,), moments: int = 400) -> Verdict:
+    async def run(
+        self, *, within_s: float = 30, symbols: Sequence[str] = (A,), moments: int = 400, sweeps: bool = False
+    ) -> Verdict:
         def whose(report: OrderReport) -> Whose:
             return Whose(report.client_order_id.partition("-")[0])
 
@@ -93,6 +105,7 @@ class Scene:
             ground=self._ground,
             witness=self.notes,
             clock=self.clock,
+            sweeps=sweeps,
         )
         running = asyncio.ensure_future(clearing.run(within_s=within_s))
         for _ in range(moments):
@@ -232,3 +245,32 @@ async def test_a_list_is_told_once_for_as_long_as_it_stays_the_same(count: int) 
     scene.grounds = [Ground(moving="a host")] * 5
     assert (await scene.run()).clean
     assert len([each for each in scene.notes.told if each.startswith("listed")]) == 1
+
+
+def many(whose: str, count: int, symbol: str = A) -> list[OrderReport]:
+    return [order(f"{whose}-{symbol}-{number}", symbol) for number in range(count)]
+
+
+async def test_a_market_full_of_ours_alone_is_cleared_by_one_request() -> None:
+    scene = Scene(*many("ours", 30), *many("ours", 30, B), *many("foreign", 1, B))
+    verdict = await scene.run(symbols=(A, B), sweeps=True)
+    assert verdict.clean
+    assert (verdict.found, verdict.left_alone) == (60, 1)
+    assert scene.books.swept == [A]  # in the other one somebody else has an order
+    assert len(scene.books.cancels) == 30
+    assert f"swept {A} of 30" in scene.notes.told
+
+
+@pytest.mark.parametrize(("count", "sweeps"), [(30, False), (3, True)])
+async def test_a_few_orders_or_a_part_of_an_account_are_cancelled_by_name(count: int, sweeps: bool) -> None:
+    scene = Scene(*many("ours", count))
+    assert (await scene.run(sweeps=sweeps)).clean
+    assert scene.books.swept == []
+
+
+async def test_what_one_request_left_is_cancelled_by_name() -> None:
+    scene = Scene(*many("ours", 10))
+    scene.books.stuck = {f"ours-{A}-1"}
+    await scene.run(sweeps=True, within_s=3)
+    assert scene.books.swept == [A]
+    assert set(scene.books.cancels) == scene.books.stuck
