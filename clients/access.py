@@ -23,6 +23,7 @@ class Action(StrEnum):
     PAUSE = "pause"
     KILL = "kill"
     RESET = "reset"
+    DRILL = "drill"
     REPLAY = "replay"
     CONFIGURE = "configure"
     APPROVE = "approve"
@@ -39,7 +40,7 @@ MAY: dict[str, frozenset[Action]] = {
     DeskRole.NONE: frozenset(),
     DeskRole.VIEWER: frozenset({Action.VIEW}),
     DeskRole.OPERATOR: _STOP | {Action.START, Action.ROLL_OUT, Action.REPLAY, Action.CONFIGURE, Action.CHECK},
-    DeskRole.RISK: _STOP | {Action.RESET, Action.REPLAY, Action.APPROVE, Action.CHECK},
+    DeskRole.RISK: _STOP | {Action.RESET, Action.DRILL, Action.REPLAY, Action.APPROVE, Action.CHECK},
     DeskRole.APPROVER: _STOP | {Action.REPLAY, Action.APPROVE},
     DeskRole.TREASURER: _STOP | {Action.CHECK, Action.CREDENTIALS},
     DeskRole.ADMIN: frozenset(Action),
@@ -53,6 +54,7 @@ SENTENCES = {
     Action.PAUSE: "pause a deployment",
     Action.KILL: "use the kill switch",
     Action.RESET: "reset a halt",
+    Action.DRILL: "plan kill drills",
     Action.REPLAY: "start a replay",
     Action.CONFIGURE: "change a strategy",
     Action.APPROVE: "approve a revision",

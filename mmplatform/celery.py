@@ -59,6 +59,8 @@ app.conf.update(
         "mmplatform.host.run_host": {"queue": "engine"},
         "mmplatform.host.supervise": {"queue": "supervise"},
         "mmplatform.clearing.clear_accounts": {"queue": "kill"},
+        # A few questions to the database; behind other work a drill would fail for want of somebody to look.
+        "strategies.hold_drills": {"queue": "supervise"},
         # A way back that is due must not wait behind a report either; a look is a few short queries.
         "monitoring.look_at_rollouts": {"queue": "supervise"},
     },
@@ -90,6 +92,11 @@ app.conf.update(
             "task": "monitoring.look_at_rollouts",
             "schedule": ROLLOUTS_S,
             "options": {"expires": 5},
+        },
+        "hold drills": {
+            "task": "strategies.hold_drills",
+            "schedule": SUPERVISE_S,
+            "options": {"expires": 2},
         },
         "move samples": {
             "task": "monitoring.move_samples",

@@ -89,3 +89,16 @@ class StepKind(TextChoices):
     CANCELLED = "cancelled", "Cancelled"
     HELD_UP = "held_up", "Held up"
     ENDED = "ended", "Ended"
+
+
+class DrillOutcome(TextChoices):
+    """How a kill drill stands."""
+
+    RUNNING = "running", "Under way"
+    RESTARTING = "restarting", "Proven clean, being started again"
+    PASSED = "passed", "Passed"
+    FAILED = "failed", "Failed"
+    MISSED = "missed", "Missed"
+
+
+DRILL_OVER = (DrillOutcome.PASSED, DrillOutcome.FAILED, DrillOutcome.MISSED)

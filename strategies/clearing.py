@@ -14,8 +14,8 @@ from typing import Any
 
 import structlog
 from celery import current_app
-from django.db import connection, transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db import transaction
+from django.db.models import DateTimeField, Func, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -40,7 +40,6 @@ IN_FLIGHT_S = 2.0
 """What a host sent before it stopped has reached the venue by then, or never will."""
 WHOLE_ACCOUNT = (KillScope.FIRM, KillScope.VENUE, KillScope.CLIENT, KillScope.ACCOUNT)
 """Scopes that cover every order of ours on each of their accounts, also of deployments that have ended."""
-_STOPPED = frozenset({State.HALTING, State.HALTED, State.FAULTED})
 
 
 def accounts_of(switch: KillSwitch) -> QuerySet[ExchangeAccount]:
@@ -224,17 +223,6 @@ def errand_of(clearing: Clearing) -> Errand:
     return Errand(symbols=symbols, covered=covered)
 
 
-_GROUND = """
-    select d.name, d.mode, d.observed, coalesce(d.halt_proven, false),
-           d.wanted = 'halted' and d.command_done >= d.command,
-           coalesce(d.expires_at > clock_timestamp(), false), s.name,
-           extract(epoch from clock_timestamp() - case
-               when d.expires_at > clock_timestamp() then d.observed_at else d.expires_at end)
-    from strategies_deployment d left join strategies_hostslot s on s.id = d.slot_id
-    where d.id = any(%s) order by d.id
-"""
-
-
 def ground_of(clearing: Clearing) -> Ground:
     """Who might still place an order on the account, by the leases and by what hosts have observed.
 
@@ -244,22 +232,32 @@ def ground_of(clearing: Clearing) -> Ground:
     if not KillSwitch.objects.filter(pk=clearing.switch_id, reset_at=None).exists():
         return Ground(stands=False)
     covered = covered_by(clearing.switch).filter(account_id=clearing.account_id).exclude(mode=Mode.REPLAY)
+    clock = Func(function="clock_timestamp", output_field=DateTimeField())  # leases run by the database's
     moving: list[str] = []
     settles_in_s = 0.0
-    with connection.cursor() as cursor:
-        cursor.execute(_GROUND, [list(covered.values_list("pk", flat=True))])
-        rows = cursor.fetchall()
-    for name, mode, observed, proven, carried_out, held, slot, since_s in rows:
-        if mode == Mode.SHADOW:
+    for each in covered.annotate(now=clock).select_related("slot").order_by("pk"):
+        is_held = each.expires_at is not None and each.expires_at > each.now
+        if each.mode == Mode.SHADOW:
             continue  # sends nothing anywhere
-        stopped = observed in _STOPPED or (mode == Mode.LIVE and carried_out)
-        if mode == Mode.PAPER:
-            stopped = observed == State.FAULTED or (observed == State.HALTED and proven)
-        if held and not stopped:
-            moving.append(f"{name} is {observed} on {slot}, which has not confirmed the kill.")
-        elif mode == Mode.LIVE and not (observed == State.HALTED and proven) and since_s is not None:
-            settles_in_s = max(settles_in_s, IN_FLIGHT_S - float(since_s))
+        if is_held and not _has_stopped(each):
+            moving.append(f"{each} is {each.observed} on {each.slot or 'a host'}, which has not confirmed the kill.")
+        elif each.mode == Mode.LIVE and not _is_proven(each):
+            since = each.observed_at if is_held else each.expires_at
+            if since is not None:
+                settles_in_s = max(settles_in_s, IN_FLIGHT_S - (each.now - since).total_seconds())
     return Ground(moving=" ".join(moving), settles_in_s=settles_in_s)
+
+
+def _has_stopped(deployment: Deployment) -> bool:
+    """Whether its host places nothing more: on paper that is told with the proof, since the host holds the orders."""
+    if deployment.mode == Mode.PAPER:
+        return deployment.observed == State.FAULTED or _is_proven(deployment)
+    carried_out = deployment.wanted == Wanted.HALTED and not deployment.is_pending
+    return carried_out or deployment.observed in (State.HALTING, State.HALTED, State.FAULTED)
+
+
+def _is_proven(deployment: Deployment) -> bool:
+    return deployment.observed == State.HALTED and bool(deployment.halt_proven)
 
 
 def was_confirmed_by_hosts(clearing: Clearing) -> bool:

@@ -271,3 +271,27 @@ class RollOutForm(forms.ModelForm):
 
     def terms(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in LIMITS}
+
+
+class DrilledField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Deployment) -> str:
+        return f"{obj.client} · {obj.name} ({obj.mode})"
+
+
+class DrillPlanForm(forms.Form):
+    """Which deployment's kill is tried, how often, and how soon it must be proven clean."""
+
+    deployment = DrilledField(
+        queryset=Deployment.objects.none(), error_messages={"required": "Say which deployment is to be drilled."}
+    )
+    every_hours = forms.IntegerField(min_value=1, initial=24, label="Every, in hours")
+    within_s = forms.IntegerField(min_value=1, initial=10, label="Proven clean within, in seconds")
+    reason = forms.CharField(max_length=300, error_messages={"required": "Say why: the reason is kept in the audit."})
+
+    def __init__(self, *args: Any, deployments: QuerySet[Deployment], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["deployment"]
+        assert isinstance(field, DrilledField)
+        field.queryset = deployments
+
+    sentence = ReasonForm.sentence

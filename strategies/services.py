@@ -22,10 +22,10 @@ from clients.models import Client, Mandate, User
 from engine.core.decimals import ONE
 from engine.core.states import State
 from exchanges.models import ExchangeAccount, Market, Venue
-from strategies.choices import KillScope, Mode, RevisionState, Wanted
+from strategies.choices import DRILL_OVER, DrillOutcome, KillScope, Mode, RevisionState, Wanted
 from strategies.clearing import clearings_ask
 from strategies.loading import check_funding, check_it_loads, check_it_runs, check_share, loads_on
-from strategies.models import Deployment, KillSwitch, PaperFunding, Revision, Strategy
+from strategies.models import Deployment, Drill, KillSwitch, PaperFunding, Revision, Strategy
 from strategies.selectors import barred, cannot_trade_live, covered_by, covering, halt_reasons, sentence, under_way
 
 COMMAND_CHANNEL = "mm_command"
@@ -159,9 +159,13 @@ def _free_name(mandate: Mandate, name: str) -> str:
 
 
 @transaction.atomic
-def deployment_start(*, deployment: Deployment, actor: User, reason: str) -> None:
-    """Ask the engine to reconcile and quote. Refused while a kill switch covers it or a halt was not reset."""
-    require(actor, Action.START if deployment.mode != Mode.REPLAY else Action.REPLAY)
+def deployment_start(*, deployment: Deployment, actor: User | None, reason: str) -> None:
+    """Ask the engine to reconcile and quote. Refused while a kill switch covers it or a halt was not reset.
+
+    actor: None for the end of a drill, which somebody entitled has planned.
+    """
+    if actor is not None:
+        require(actor, Action.START if deployment.mode != Mode.REPLAY else Action.REPLAY)
     reason = said(reason)
     _take_starts_lock(shared=True)
     lock(deployment)
@@ -243,18 +247,21 @@ def deployment_pause(*, deployment: Deployment, actor: User, reason: str) -> Non
 
 
 @transaction.atomic
-def deployment_halt(*, deployment: Deployment, actor: User, reason: str) -> KillSwitch:
+def deployment_halt(*, deployment: Deployment, actor: User | None, reason: str) -> KillSwitch:
     """Kill one deployment: cancel everything, prove that nothing rests, stay HALTED until a person resets it.
 
     Never refused for want of a reason. Repeating it wakes the host again, and is a command of its own once an earlier
-    one came to nothing, as after a fault.
+    one came to nothing, as after a fault. actor: None for a drill, which ends when a person presses meanwhile.
     """
-    require(actor, Action.KILL)
+    if actor is not None:
+        require(actor, Action.KILL)
     lock(deployment)
     reason = reason.strip() or "no reason given"
     switch = _engage(
         KillScope.DEPLOYMENT, client_id=deployment.client_id, deployment=deployment, actor=actor, reason=reason
     )
+    if actor is not None:
+        _take_over_drills(switch, actor)
     is_halted = deployment.is_pending or deployment.observed in (State.HALTING, State.HALTED)
     if deployment.wanted == Wanted.HALTED and is_halted:
         notify([deployment.pk])
@@ -264,6 +271,17 @@ def deployment_halt(*, deployment: Deployment, actor: User, reason: str) -> Kill
         _command(deployment, Wanted.HALTED, verb="deployment.halted", actor=actor, reason=reason)
     clearings_ask(switch)
     return switch
+
+
+def _take_over_drills(switch: KillSwitch, actor: User) -> None:
+    """A person means it: what a drill has stopped stays stopped."""
+    for drill in Drill.objects.filter(switch=switch).exclude(outcome__in=DRILL_OVER).select_for_update():
+        drill.outcome, drill.ended_at = DrillOutcome.FAILED, timezone.now()
+        drill.reason = (
+            f"{actor.get_username()} used the kill switch meanwhile; it stays halted until a person resets it."
+        )
+        drill.save(update_fields=["outcome", "ended_at", "reason"])
+        audit("drill.failed", drill, actor=actor, reason=drill.reason)
 
 
 def firm_halt(*, actor: User, reason: str) -> KillSwitch:
@@ -320,7 +338,7 @@ def _scope_halt(scope: KillScope, *, actor: User, reason: str, **target: int) ->
     return switch
 
 
-def _engage(scope: KillScope, *, actor: User, reason: str, **target: Any) -> KillSwitch:
+def _engage(scope: KillScope, *, actor: User | None, reason: str, **target: Any) -> KillSwitch:
     """The switch of this scope and target: the one already engaged, or a new one."""
     switch = KillSwitch.objects.filter(scope=scope, reset_at=None, **target).first()
     if switch is None:
@@ -341,9 +359,13 @@ def kill_switch_clear_again(*, switch: KillSwitch, actor: User) -> None:
 
 
 @transaction.atomic
-def deployment_reset(*, deployment: Deployment, actor: User, reason: str) -> None:
-    """HALTED or FAULTED back to PAUSED. Refused while a broader kill switch covers it: that one is reset by itself."""
-    require(actor, Action.RESET)
+def deployment_reset(*, deployment: Deployment, actor: User | None, reason: str) -> None:
+    """HALTED or FAULTED back to PAUSED. Refused while a broader kill switch covers it: that one is reset by itself.
+
+    actor: None for the end of a drill, which somebody entitled has planned.
+    """
+    if actor is not None:
+        require(actor, Action.RESET)
     reason = said(reason)
     _take_starts_lock(shared=True)
     lock(deployment)
@@ -391,7 +413,7 @@ def kill_switch_reset(*, switch: KillSwitch, actor: User, reason: str) -> None:
     notify(freed)
 
 
-def _disengage(switch: KillSwitch, actor: User, reason: str) -> None:
+def _disengage(switch: KillSwitch, actor: User | None, reason: str) -> None:
     switch.reset_by, switch.reset_at, switch.reset_reason = actor, timezone.now(), reason
     switch.save(update_fields=["reset_by", "reset_at", "reset_reason"])
     audit("kill_switch.reset", switch, actor=actor, reason=reason)
@@ -425,7 +447,7 @@ def lock(deployment: Deployment) -> None:
         raise Refusal(f"{deployment} ended on {deployment.ended_at:%Y-%m-%d}; create a new deployment.")
 
 
-def _command(deployment: Deployment, wanted: Wanted, *, verb: str, actor: User, reason: str) -> None:
+def _command(deployment: Deployment, wanted: Wanted, *, verb: str, actor: User | None, reason: str) -> None:
     """Write what is wanted under the next command number, audit it, and wake the host."""
     old = deployment.wanted
     deployment.wanted, deployment.wanted_reason, deployment.wanted_by = wanted, reason, actor

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from strategies.views import catalog, controls, drafts, evidence, kills, revisions, rollouts, shelf, strategies
+from strategies.views import catalog, controls, drafts, drills, evidence, kills, revisions, rollouts, shelf, strategies
 
 app_name = "strategies"
 
@@ -28,6 +28,8 @@ urlpatterns = [
     path("switches/", kills.switches, name="switches"),
     path("switches/kill/", kills.firm_kill, name="firm_kill"),
     path("switches/kill/<slug:kind>/<int:pk>/", kills.scope_kill, name="scope_kill"),
+    path("switches/drills/", drills.drills, name="drills"),
+    path("switches/drills/<int:pk>/end/", drills.end_plan, name="drill_plan_end"),
     path("switches/<int:pk>/reset/", kills.switch_reset, name="switch_reset"),
     path("switches/<int:pk>/accounts/", evidence.accounts, name="accounts_proof"),
     path("switches/<int:pk>/evidence/", evidence.evidence, name="evidence"),

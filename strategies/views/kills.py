@@ -18,6 +18,7 @@ from clients.pages import desk_page, verbs
 from exchanges.models import ExchangeAccount, Venue
 from strategies import console
 from strategies.choices import KillScope
+from strategies.drills import alarms
 from strategies.evidence import proofs
 from strategies.forms import FirmKillForm, KillForm, ReasonForm
 from strategies.models import Deployment, KillSwitch
@@ -70,6 +71,7 @@ def switches(request: HttpRequest) -> HttpResponse:
         "live_path": "/ws/desk/",
         "rows": rows,
         "engaged": now,
+        "alarms": alarms(),
         "past": past[:HISTORY],
         "known": known,
         "firm_engaged": rows[0].switch is not None,

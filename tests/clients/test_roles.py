@@ -19,6 +19,7 @@ from clients.services import obligation_add
 from engine.venues.credentials import Credentials
 from exchanges.services import credentials_seal
 from strategies.choices import Mode
+from strategies.drills import drill_plan_set
 from strategies.models import RollOut
 from strategies.rollout import rollout_abort, rollout_start
 from strategies.services import (
@@ -36,7 +37,7 @@ ALLOWED = {
     DeskRole.NONE: "",
     DeskRole.VIEWER: "view",
     DeskRole.OPERATOR: "view start pause kill abort roll_out replay configure check",
-    DeskRole.RISK: "view pause kill abort reset replay approve check",
+    DeskRole.RISK: "view pause kill abort reset drill replay approve check",
     DeskRole.APPROVER: "view pause kill abort replay approve",
     DeskRole.TREASURER: "view pause kill abort check credentials",
     DeskRole.ADMIN: " ".join(Action),
@@ -92,6 +93,9 @@ ATTEMPTS: dict[Action, Callable[[World, User], object]] = {
     Action.PAUSE: lambda world, who: deployment_pause(deployment=world.acorn.deployment, actor=who, reason="x"),
     Action.KILL: lambda world, who: firm_halt(actor=who, reason="x"),
     Action.RESET: lambda world, who: deployment_reset(deployment=world.acorn.deployment, actor=who, reason="x"),
+    Action.DRILL: lambda world, who: drill_plan_set(
+        deployment=world.acorn.deployment, every_hours=24, within_s=10, actor=who, reason="x"
+    ),
     Action.REPLAY: replay,
     Action.CONFIGURE: configure,
     Action.APPROVE: approve,
