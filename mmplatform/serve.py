@@ -12,9 +12,6 @@ import sys
 WEB = ["mmplatform.asgi:application", "--loop", "uvloop", "--log-level", "warning", "--timeout-graceful-shutdown", "3"]
 WORKER = ["worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
 
-READY = ["--include", "mmplatform.clearing.warm"]
-"""The kill path's worker imports what it needs before anybody calls it."""
-
 
 def commands(*, engine_seats: int, host: str = "127.0.0.1", port: int = 8000) -> dict[str, list[str]]:
     """Return the command line of each process. An engine worker has a child for each seat, hosting many deployments."""
@@ -24,7 +21,7 @@ def commands(*, engine_seats: int, host: str = "127.0.0.1", port: int = 8000) ->
         "web": [python, "-m", "uvicorn", *WEB, "--host", host, "--port", str(port)],
         "engine": [*celery, *WORKER, "-n", "engine@%h", "-Q", "engine", "-c", str(engine_seats)],
         "supervisor": [*celery, *WORKER, "-n", "supervisor@%h", "-Q", "supervise", "-c", "1"],
-        "killer": [*celery, *WORKER, "-n", "killer@%h", "-Q", "kill", "-c", "1", *READY],
+        "killer": [*celery, *WORKER, "-n", "killer@%h", "-Q", "kill", "-c", "1"],
         "worker": [*celery, *WORKER, "-n", "worker@%h", "-Q", "default", "-c", "1"],
         "beat": [*celery, "beat", "--loglevel", "INFO"],
     }

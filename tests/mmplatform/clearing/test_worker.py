@@ -23,10 +23,12 @@ from strategies.models import Clearing, Deployment
 from tests.mmplatform.clearing.test_sweep import evidence, kill, last, left_by, rest
 from tests.mmplatform.host.conftest import Desk
 from tests.mmplatform.host.test_host import Watch
-from tests.mmplatform.host.test_live_at_a_venue import LONG_S, OURS, resting
+from tests.mmplatform.host.test_live_at_a_venue import OURS, resting
 from tests.venues.binance import Binance
 from tests.venues.faults import Never
 
+PATIENCE_S = 120.0
+"""A process that starts beside all other tests imports for a while; nothing here waits for a time."""
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
@@ -73,14 +75,14 @@ async def test_without_any_engine_a_kill_is_proven_and_what_a_killed_worker_bega
     killer()
     venue.faults.always("cancel", Never(acts=False))
     kill(desk, live)
-    await watch.until(lambda: any("lists 2 of ours" in each for each in evidence(desk)), LONG_S)
+    await watch.until(lambda: any("lists 2 of ours" in each for each in evidence(desk)), PATIENCE_S)
     os.kill(int(last(desk).worker.partition(":")[2]), signal.SIGKILL)
     venue.faults.clear()
     assert resting(venue) == 3
     assert last(desk).state == ClearingState.RUNNING
 
     desk.run(expire_and_call)
-    await watch.until(lambda: last(desk).is_over, LONG_S)
+    await watch.until(lambda: last(desk).is_over, PATIENCE_S)
     assert last(desk).state == ClearingState.CLEAN
     assert [order.client_id for order in venue.books.resting(OURS)] == ["somebody-else"]
     assert last(desk).orders_found == 2
