@@ -57,7 +57,7 @@ def test_from_an_empty_desk_to_a_mandate_that_is_quoted(page: Page, empty_desk: 
 
     page.get_by_role("link", name="Who may do what").click()
     page.get_by_label("Name to sign in with").fill("rita")
-    page.get_by_label("Reason, kept in the audit").fill("a second pair of eyes")
+    page.locator("#invite-reason").fill("a second pair of eyes")
     page.get_by_role("button", name="Invite").click()
     link = page.get_by_label("Sign-in link of rita").input_value()
 
