@@ -26,9 +26,8 @@ def first_stage(desk: Desk) -> None:
 def test_a_roll_out_is_started_followed_and_seen_to_go_back(web: Web, page: Page) -> None:
     desk = beside_the_loop(lambda: quoting_desk(web.world))
     sign_in(page, web.link(web.world.dora))
-    page.goto(f"{web.url}/strategies/{web.world.acorn.strategy.pk}/r2/")
-    expect(page.get_by_text("spread.num_levels 3 → 2").first).to_be_visible()
-    page.get_by_role("link", name="Roll out r2").click()
+    page.goto(f"{web.url}/strategies/{web.world.acorn.strategy.pk}/r2/rollout/")
+    expect(page.get_by_text("spread.num_levels 3 → 2")).to_be_visible()
 
     page.get_by_label("Percent of stage 2").fill("100")
     for field in ("Percent", "Deployments", "Minutes"):
