@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from engine.core.params import Collaborator, Seconds, Share, Symbol
+from engine.core.params import Collaborator, Flag, Seconds, Share, Symbol
 from engine.execution.dead_mans_switch import DeadMansSwitch
 from engine.marketmaking.executors import Live
 from engine.venues.base import Exchange
@@ -32,6 +32,10 @@ class Canary(Live):
         dead_mans_switch: Annotated[
             DeadMansSwitch | None, Collaborator(help="Clears the venue when this process falls silent")
         ] = None,
+        amend_in_place: Annotated[
+            bool,
+            Flag(help="Reduce an order that is too large without losing its place, where the venue can", live=True),
+        ] = False,
     ) -> None:
         super().__init__(
             exchange=exchange,
@@ -40,5 +44,6 @@ class Canary(Live):
             audit_every_s=audit_every_s,
             max_order_age_s=max_order_age_s,
             dead_mans_switch=dead_mans_switch,
+            amend_in_place=amend_in_place,
             share=share,
         )

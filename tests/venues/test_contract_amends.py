@@ -16,6 +16,7 @@ from engine.core.errors import EngineError, NotReady
 from engine.market.types import Amendment, OrderReport, OrderRequest, OrderStatus, Quote, Side
 from engine.venues.base import Amended, AmendRefused, AmendUnknown
 from engine.venues.capabilities import AmendsOrders
+from engine.venues.ccxt.tuned.base import tuning_of
 from engine.venues.ccxt.venue import Venues
 from tests.venues.every import TUNED, VENUES, opened
 from tests.venues.faults import Drop, Fault, Hold, Never
@@ -163,6 +164,38 @@ async def test_c68_an_amendment_that_never_arrived_is_never_said_to_be_done(
             assert len(wired.venue.requests("amend")) == 1
             assert rests_with(wired, order, order.size_base)
             wired.plenty()
+
+
+async def test_an_eleventh_amendment_of_one_order_is_binances_definite_no(loopback: Loopback) -> None:
+    wired = Wired(opened(VENUES["binance"]), loopback)
+    await wired.open()
+    try:
+        order = wired.order()
+        await wired.place(order)
+        answers = [await amend(wired, order, D("0.9") - D("0.01") * number) for number in range(11)]
+        assert all(isinstance(answer, Amended) for answer in answers[:10])
+        assert isinstance(answers[10], AmendRefused)
+        assert "MAX_NUM_ORDER_AMENDS" in answers[10].reason
+        assert rests_with(wired, order, D("0.81"))
+    finally:
+        await wired.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "market", "amends"),
+    [
+        ("binance", {"spot": True, "info": {"amendAllowed": True}}, True),
+        ("binance", {"spot": True, "info": {"amendAllowed": False}}, False),
+        ("binance", {"spot": True, "info": {}}, False),
+        ("binance", {"spot": False, "info": {"amendAllowed": True}}, False),
+        ("okx", {"spot": True, "info": {}}, True),
+        ("okx", {"spot": False, "info": {}}, False),
+    ],
+)
+def test_contracts_and_markets_that_forbid_it_are_left_to_cancelling_and_placing(
+    name: str, market: dict[str, object], amends: bool
+) -> None:
+    assert tuning_of(name).amends_in(market) is amends
 
 
 # Through the gateway
