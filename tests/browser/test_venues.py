@@ -21,6 +21,7 @@ def test_a_venue_is_found_and_opened_without_the_mouse(page: Page, web: Web) -> 
     sign_in(page, web.url + one_time_link(web.world.vera))
     page.keyboard.press("g")
     page.keyboard.press("v")
+    page.wait_for_url(re.compile("/venues/$"))  # with its script: who types before it listens types into nothing
     expect(page.get_by_role("heading", name="Venues")).to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type("tuned binan")
