@@ -22,11 +22,11 @@ from exchanges import markets, opening
 from exchanges import services as accounts
 from exchanges.models import ExchangeAccount, SealedCredentials
 from monitoring import services as replays
-from strategies import drafting, rollout, services, shelf
+from strategies import drafting, drills, rollout, services, shelf
 from strategies.builder.starters import Owed, begun, starters
 from strategies.choices import Mode, RollOutState, Wanted
 from strategies.loading import market_facts
-from strategies.models import Deployment, Revision, RollOut
+from strategies.models import Deployment, DrillPlan, Revision, RollOut
 from tests.engine.venues.tapes import Tape
 from tests.exchanges.conftest import account, exchange, given, key_file, sealed
 from tests.world import YAML, World
@@ -146,6 +146,12 @@ def _roll_out(s: Scene) -> RollOut:
     stages = [rollout.Step(share=Decimal(1), reach=1, hold_s=3600)]
     return rollout.rollout_start(
         revision=s.another(), deployments=[running], stages=stages, actor=s.world.dora, reason="why"
+    )
+
+
+def _drills(s: Scene, reason: str) -> DrillPlan:
+    return drills.drill_plan_set(
+        deployment=s.deployment, every_hours=24, within_s=60, actor=s.world.rita, reason=reason
     )
 
 
@@ -276,6 +282,11 @@ DOORS: dict[str, tuple[str, Act]] = {
         lambda s: services.account_halt(account=s.acorn.account, actor=s.world.dora, reason="why"),
     ),
     "strategies.services.kill_switch_reset": ("kill_switch.reset", _reset_switch),
+    "strategies.drills.drill_plan_set": ("drill_plan.set", lambda s: _drills(s, "why")),
+    "strategies.drills.drill_plan_end": (
+        "drill_plan.ended",
+        lambda s: drills.drill_plan_end(plan=_drills(s, "first"), actor=s.world.rita, reason="why"),
+    ),
     "strategies.rollout.rollout_start": ("rollout.started", _roll_out),
     "strategies.rollout.rollout_next": ("rollout.stage_passed", _next_stage),
     "strategies.rollout.rollout_return": (
