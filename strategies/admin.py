@@ -4,7 +4,11 @@ from django.contrib import admin
 
 from clients.admin_site import ReadOnlyAdmin
 from strategies.models import (
+    Clearing,
+    ClearingStep,
     Deployment,
+    Drill,
+    DrillPlan,
     HostSlot,
     KillSwitch,
     PaperFunding,
@@ -88,6 +92,34 @@ class KillSwitchAdmin(ReadOnlyAdmin):
     )
     list_filter = ("scope", ("reset_at", admin.EmptyFieldListFilter), "client")
     list_select_related = ("client", "mandate", "deployment", "engaged_by", "reset_by")
+
+
+@admin.register(Clearing)
+class ClearingAdmin(ReadOnlyAdmin):
+    list_display = ("asked_at", "switch", "account", "state", "witness", "orders_found", "reason", "worker", "ended_at")
+    list_filter = ("state", "witness", "client")
+    list_select_related = ("switch", "account__venue")
+
+
+@admin.register(ClearingStep)
+class ClearingStepAdmin(ReadOnlyAdmin):
+    list_display = ("at", "clearing", "kind", "text")
+    list_filter = ("kind", "client")
+    list_select_related = ("clearing__account__venue", "clearing__switch")
+
+
+@admin.register(DrillPlan)
+class DrillPlanAdmin(ReadOnlyAdmin):
+    list_display = ("deployment", "every_hours", "within_s", "next_at", "set_by", "set_at", "ended_at")
+    list_filter = ("client",)
+    list_select_related = ("deployment", "set_by")
+
+
+@admin.register(Drill)
+class DrillAdmin(ReadOnlyAdmin):
+    list_display = ("due_at", "deployment", "outcome", "engine_ms", "path_ms", "reason", "began_at", "ended_at")
+    list_filter = ("outcome", "client")
+    list_select_related = ("deployment", "plan__deployment")
 
 
 @admin.register(RollOut)

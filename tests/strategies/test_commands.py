@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from clients.errors import Refusal
 from strategies.choices import Wanted
@@ -93,7 +94,9 @@ def test_no_start_slips_past_a_kill_being_engaged(world: World) -> None:
     for _ in range(5):
         apart(start(ids[0]), lambda: firm_halt(actor=world.rita, reason="stop"), start(ids[1]))
         assert set(Deployment.objects.values_list("wanted", flat=True)) == {Wanted.HALTED}
-        KillSwitch.objects.all().delete()
+        KillSwitch.objects.filter(reset_at=None).update(
+            reset_at=timezone.now(), reset_by=world.rita, reset_reason="once more"
+        )
         Deployment.objects.update(wanted=Wanted.PAUSED)
 
 

@@ -41,7 +41,7 @@ def test_a_vacant_slot_is_offered_once_and_a_held_one_never() -> None:
 
 def test_every_queue_has_a_key_of_its_own() -> None:
     keys = {queue.name: queue.routing_key for queue in app.conf.task_queues}
-    assert keys == {"default": "default", "engine": "engine", "supervise": "supervise"}
+    assert keys == {"default": "default", "engine": "engine", "supervise": "supervise", "kill": "kill"}
 
 
 def test_a_host_is_called_with_nothing_that_could_repeat_or_end_it() -> None:
