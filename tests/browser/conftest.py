@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from clients.models import User
 from clients.services import one_time_link
+from exchanges.vault import PUBLIC_KEY_FILE, PrivateKey, keep
 from mmplatform.desk import ROOT
 from mmplatform.embedded import free_port
 from tests.mmplatform.desks import PATIENCE_S, desk_directory, environment_for, read_until, running
@@ -127,13 +128,23 @@ class Web:
 
 
 @pytest.fixture(scope="session")
-def web_process(django_db_setup: None) -> Iterator[str]:
+def vault_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The vault's key, and the public one that the web process seals with."""
+    directory = tmp_path_factory.mktemp("vault")
+    secret, public = directory / "vault.key", directory / "vault.pub"
+    keep(secret, [PrivateKey.new()], public)
+    return secret, public
+
+
+@pytest.fixture(scope="session")
+def web_process(django_db_setup: None, vault_files: tuple[Path, Path]) -> Iterator[str]:
     """The address of a web process on the tests' database, without engines. One for all tests: it keeps nothing of
     what it was asked."""
     port = free_port()
     name = connection.settings_dict["NAME"]
     url = re.sub(r"/[^/]*$", f"/{name}", os.environ["DATABASE_URL"])
     environment = {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "mmplatform.settings"}
+    environment[PUBLIC_KEY_FILE] = str(vault_files[1])
     command = [
         sys.executable,
         "-m",

@@ -13,24 +13,17 @@ from exchanges.checks import checks_run
 from exchanges.choices import VenueKind
 from exchanges.models import ExchangeAccount, Venue
 from exchanges.services import account_open
-from exchanges.vault import KEY_FILE, PUBLIC_KEY_FILE, PrivateKey, keep
-from tests.browser.conftest import Web, sign_in, web
+from exchanges.vault import KEY_FILE, PUBLIC_KEY_FILE
+from tests.browser.conftest import Web, sign_in
 from tests.exchanges.test_checks import answering, report
-
-__all__ = ["web"]
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def vault_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_FILE, str(tmp_path / "vault.key"))
-    monkeypatch.setenv(PUBLIC_KEY_FILE, str(tmp_path / "vault.pub"))
-    keep(tmp_path / "vault.key", [PrivateKey.new()], tmp_path / "vault.pub")
-
-
-@pytest.fixture
-def account(vault_files: None, web: Web) -> ExchangeAccount:
+def account(vault_files: tuple[Path, Path], web: Web, monkeypatch: pytest.MonkeyPatch) -> ExchangeAccount:
+    monkeypatch.setenv(KEY_FILE, str(vault_files[0]))
+    monkeypatch.setenv(PUBLIC_KEY_FILE, str(vault_files[1]))
     venue = Venue.objects.create(
         slug="binance", name="Binance", kind=VenueKind.CENTRALISED, component="exchanges.ccxt.binance"
     )

@@ -51,7 +51,7 @@ def test_ticks_are_gone_through_by_keyboard_and_the_kill_stays_one_key_away(
     page.keyboard.press("Escape")
 
     page.set_viewport_size(PHONE)
-    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("path", ["/deployments/", "/mandates/"])

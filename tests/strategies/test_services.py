@@ -419,8 +419,8 @@ def test_a_deployment_goes_on_with_another_approved_revision_and_back(world: Wor
     assert (deployment.revision, deployment.wanted, deployment.command) == (first, "active", 1)
     entries = AuditEntry.objects.filter(verb="deployment.revision_changed").order_by("id")
     assert [(each.old, each.new, each.reason) for each in entries] == [
-        ({"revision": "Two-sided r1", "share": "1.0000"}, {"revision": "Two-sided r2", "share": "1.0000"}, "try it"),
-        ({"revision": "Two-sided r2", "share": "1.0000"}, {"revision": "Two-sided r1", "share": "1.0000"}, "try it"),
+        ({"revision": "Two-sided r1", "share": "1"}, {"revision": "Two-sided r2", "share": "1"}, "try it"),
+        ({"revision": "Two-sided r2", "share": "1"}, {"revision": "Two-sided r1", "share": "1"}, "try it"),
     ]
 
 

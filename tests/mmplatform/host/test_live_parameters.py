@@ -58,7 +58,7 @@ async def test_live_parameters_change_at_the_next_tick_and_nothing_else_does(wat
         assert watch.state(deployment)[0] == "active"
 
     first, changed = said(desk)
-    assert first.new == {"revision_id": desk.revision.pk, "share": "1.0000", "restarted": True}
+    assert first.new == {"revision_id": desk.revision.pk, "share": "1", "restarted": True}
     assert changed.actor_name == "engine"
     assert (changed.old["spread.num_levels"], changed.new["spread.num_levels"]) == ("2", "3")
     assert changed.new["restarted"] is False

@@ -72,7 +72,7 @@ def test_a_stage_that_holds_leads_on_and_the_last_one_to_the_end(desk: Desk) -> 
         ("rollout.done", "engine"),
     ]
     carried = AuditEntry.objects.filter(verb="deployment.revision_changed").order_by("pk")
-    assert [each.new["share"] for each in carried] == ["0.1000", "1.0000"]
+    assert [D(each.new["share"]) for each in carried] == [D("0.1"), D(1)]
 
 
 def test_a_worker_that_was_away_finds_what_it_missed_in_the_samples(desk: Desk) -> None:
@@ -125,7 +125,7 @@ def rolled_back(desk: Desk, words: str) -> None:
     assert (entry.actor, entry.reason) == (None, desk.rollout.ended_reason)
     last = AuditEntry.objects.filter(verb="deployment.revision_changed").order_by("pk").last()
     assert last is not None
-    assert last.new == {"revision": "Two-sided r1", "share": "1.0000"}
+    assert last.new == {"revision": "Two-sided r1", "share": "1"}
 
 
 @pytest.mark.parametrize(
