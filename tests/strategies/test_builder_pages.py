@@ -371,7 +371,7 @@ def test_a_canary_is_deployed_at_a_part_of_every_size_and_made_whole_on_the_revi
     place = {"place": "0", "mode": "paper", "base": "1", "quote": "1", "name": "Canary", "percent": "10"}
     dora.post(f"/strategies/{strategy.pk}/r1/deploy/", place)
     canary = world.acorn.mandate.deployments.get(name="Canary")
-    assert str(canary.share) == "0.1000"
+    assert str(canary.share) == "0.1"
     assert "Resize Canary" in dora.get(f"/strategies/{strategy.pk}/r1/").content.decode()
     wrong = dora.post(f"/strategies/{strategy.pk}/r1/switch/{canary.pk}/", {"reason": "x", "percent": "250"})
     assert "is 0.01 to 100 %" in wrong.content.decode()
