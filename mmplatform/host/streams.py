@@ -15,8 +15,8 @@ from mmplatform.host.batch import Owner, SeenOrder
 from monitoring import measurements, samples
 
 IN_ONE_GO = 500
-"""So many rows, some ten milliseconds, are poured before whatever else is due gets its turn. Not fewer: a turn of a busy
-host takes longer than that, and what waits for its rows to be on record waits for all of those turns."""
+"""So many rows, some ten milliseconds, are poured before whatever else is due gets its turn. Not fewer: a turn of a
+busy host takes longer than that, and what waits for its rows to be on record waits for all of those turns."""
 
 
 @dataclass(frozen=True)
